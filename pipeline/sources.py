@@ -1,0 +1,125 @@
+"""What the user named -> sources: files found in folders and globs, each with a stable name, its bytes unpacked on the fly.
+
+A document's id begins with its source's name, so the name must not change when the data moves to another machine: it is the
+last part of what was named (`pages`, `posts.csv`), and for a folder or glob the path below it (`pages/2024/foo.html`).
+"""
+
+import glob
+import gzip
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipeline.errors import SourceError
+
+COMPRESSED = (".gz",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read: the name its documents' ids begin with, and where it lies."""
+
+    name: str
+    path: str
+    format: str = ""
+
+
+def expand(named: Sequence[str]) -> list[Source]:
+    """Find the files behind what the user named, sorted by name; hidden files and folders in a folder are passed over.
+
+    Raises `SourceError` for a path that is not there, a folder that cannot be listed, and two files of one name.
+    """
+    found: dict[str, str] = {}
+    for argument in named:
+        for name, path in _files(argument):
+            if found.setdefault(name, path) != path:
+                raise SourceError(
+                    f"two sources would be named {name!r}: {found[name]} and {path}. Name the folder that holds both instead."
+                )
+    return [Source(name, found[name]) for name in sorted(found)]
+
+
+def _files(argument: str) -> list[tuple[str, str]]:
+    path = Path(argument)
+    if path.is_dir():
+        return _folder(path)
+    if path.exists():
+        return [(path.name, argument)]
+    if glob.has_magic(argument):
+        root = _static_root(path)
+        matches = [Path(match) for match in glob.glob(argument, recursive=True)]  # noqa: PTH207  it may be absolute
+        files = [(_below(root, match), str(match)) for match in matches if match.is_file()]
+        if files:
+            return files
+        raise SourceError(f"no file matches {argument!r}.")
+    raise SourceError(f"{argument}: no such file or folder. Check the path.")
+
+
+def _static_root(pattern: Path) -> Path:
+    parts = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts) if parts else Path()
+
+
+def _below(root: Path, file: Path) -> str:
+    return (Path(root.resolve().name) / file.relative_to(root)).as_posix()
+
+
+def _folder(root: Path) -> list[tuple[str, str]]:
+    def refuse(error: OSError) -> None:
+        raise SourceError(f"{error.filename}: cannot list this folder ({error.strerror}). Check its permissions.")
+
+    files = []
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    if not files:
+        raise SourceError(f"{root}: the folder holds no files.")
+    return [(_below(root, file), str(file)) for file in files]
+
+
+def suffix(path: str) -> str:
+    """Return the suffix that tells the format, in lower case, below a compression's.
+
+    >>> suffix("pages/Foo.HTML.gz"), suffix("README")
+    ('.html', '')
+    """
+    name = path.lower()
+    for packed in COMPRESSED:
+        name = name.removesuffix(packed)
+    return Path(name).suffix
+
+
+def open_bytes(source: Source) -> BinaryIO:
+    """Open a source for reading, unpacked by suffix; raises `SourceError` where it cannot be opened."""
+    try:
+        if source.path.lower().endswith(".gz"):
+            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(source.path, "rb")), 1 << 20))
+        return Path(source.path).open("rb", buffering=1 << 20)
+    except OSError as error:
+        raise SourceError(f"{source.path}: cannot be opened ({error.strerror}). Check its permissions.") from error
+
+
+def head(source: Source, size: int = 65536) -> bytes:
+    """Return the first bytes of a source, unpacked."""
+    with open_bytes(source) as file:
+        try:
+            return file.read(size)
+        except (OSError, EOFError) as error:
+            raise SourceError(f"{source.path}: cannot be read ({error}).") from error
+
+
+def content_hash(source: Source) -> str:
+    """Return the SHA-256 of a source's bytes as they lie on the disk, in hex."""
+    try:
+        with Path(source.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{source.path}: cannot be read ({error.strerror}). Check its permissions.") from error
