@@ -1,0 +1,61 @@
+"""What a stage works with: the store, the engine, and whom it tells how far it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Protocol, TypeVar
+
+from pipeline.artifacts import Artifact, Identity, Store
+from pipeline.engine import Engine
+
+Answer = TypeVar("Answer")
+
+
+class Progress(Protocol):
+    """Whom a stage tells how far it is."""
+
+    def track(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
+        """Pass the answers on and show how many of them have come."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell the user something."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def track(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:  # noqa: ARG002  the protocol's
+        """Pass the answers on."""
+        return answers
+
+    def say(self, line: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `prep`: where artifacts go, who does the work, and whom to tell."""
+
+    store: Store
+    engine: Engine
+    progress: Progress = field(default_factory=Silent)
+
+    def answered(self, identity: Identity, name: str) -> Artifact | None:
+        """Return the artifact that an equal run left, and say so; None where there is none."""
+        artifact = self.store.answer(identity, name)
+        if artifact is not None:
+            self.progress.say(f"{artifact.ref}: already there, nothing to do")
+        return artifact
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the manifest notes of this run beside the artifact's identity."""
+        return {"engine": type(self.engine).__name__.lower(), "workers": self.engine.workers}
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions of `prep` and of some packages, for the manifest."""
+    from pipeline import __version__
+
+    return {"prep": __version__, **{package: version(package) for package in packages}}
