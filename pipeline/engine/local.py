@@ -1,0 +1,68 @@
+"""The local engine: worker processes on this machine; a single worker, or a single item, is done in this process."""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from typing import TypeVar
+
+from pipeline.errors import WorkerDied
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Local:
+    """Runs tasks on this machine's cores."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(self, task: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+        """Run a task for each item, in order; at most two items a worker are under way, so answers do not pile up."""
+        todo = list(items)
+        if self.workers == 1 or len(todo) <= 1:
+            yield from map(task, todo)
+            return
+        queue = iter(todo)
+        pool = self._started()
+        running: deque[Future[Answer]] = deque(pool.submit(task, item) for item in islice(queue, 2 * self.workers))
+        try:
+            while running:
+                answer = running.popleft().result()
+                running.extend(pool.submit(task, item) for item in islice(queue, 1))
+                yield answer
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise WorkerDied from error
+        finally:
+            for future in running:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["pipeline.stages.ingest", "pipeline.stages.clean"])
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
+        return self._pool
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the driver, and the cores to the other workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
