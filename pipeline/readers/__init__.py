@@ -1,0 +1,48 @@
+"""Readers: a source -> its rows, streamed. One module a format; there is no list to edit.
+
+A reader is the function of its module's name. It takes a `Source`, has as keyword-only parameters what a recipe may set, and
+yields `Rows` (at most some ten thousand, or 16 MiB, at a time) and a `Rejection` for each piece that it cannot read. Its module
+names the `SUFFIXES` it is chosen by and, where the suffix does not tell, a `sniff(head: bytes) -> bool`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from pipeline.documents import Rejection, Rows
+from pipeline.errors import SourceError, did_you_mean
+from pipeline.sources import Source, head, suffix
+
+Reader = Callable[..., Iterator[Rows | Rejection]]
+
+
+@cache
+def modules() -> dict[str, ModuleType]:
+    """Return every reader's module by the reader's name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+
+
+def reader(name: str) -> Reader:
+    """Return the reader of a format; raises `SourceError` for an unknown one."""
+    if name not in modules():
+        hint = did_you_mean(name, modules()) or f" There are: {', '.join(modules())}."
+        raise SourceError(f"unknown format {name!r}.{hint}")
+    found: Any = getattr(modules()[name], name)
+    return found  # type: ignore[no-any-return]
+
+
+def format_of(source: Source) -> str:
+    """Tell a source's format by its suffix, else by its first bytes; raises `SourceError` where neither says."""
+    ending = suffix(source.path)
+    for name, module in modules().items():
+        if ending in module.SUFFIXES:
+            return name
+    start = head(source)
+    for name, module in modules().items():
+        if hasattr(module, "sniff") and module.sniff(start):
+            return name
+    raise SourceError(f"{source.path}: cannot tell its format. Say it with --format ({', '.join(modules())}).")

@@ -1,0 +1,133 @@
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.documents import MESSAGES, Rejection, Rows
+from pipeline.readers import parquet as module
+from pipeline.readers.parquet import parquet, sniff
+from pipeline.sources import Source
+
+USER, ASSISTANT = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}
+
+
+def read(path):
+    got = list(parquet(Source(path.name, str(path))))
+    return [part for part in got if isinstance(part, Rows)], [part for part in got if isinstance(part, Rejection)]
+
+
+def written(tmp_path, columns, **options):
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet", **options)
+    return tmp_path / "x.parquet"
+
+
+def chats(tmp_path, *conversations, column="messages"):
+    rows, rejected = read(written(tmp_path, {column: pa.array(conversations)}))
+    got = [[(t["role"], t["content"]) for t in chat] for part in rows for chat in part.table["messages"].to_pylist()]
+    return got, [(r.place, r.error) for r in rejected]
+
+
+def test_columns_stay_as_they_are(tmp_path):
+    table = pa.table({"text": pa.array(["a", None]), "n": [1, 2], "raw": [b"\xff", b""]})
+    (rows,), _ = read(written(tmp_path, table))
+    assert rows.table.equals(table)
+    assert rows.places == ["1", "2"]
+
+
+def test_row_groups_are_numbered_through(tmp_path):
+    rows, _ = read(written(tmp_path, {"text": ["a", "b", "c"]}, row_group_size=2))
+    assert [list(part.places) for part in rows] == [["1", "2"], ["3"]]
+
+
+def test_wide_rows_come_in_smaller_batches(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_BYTES", 2000)
+    rows, _ = read(written(tmp_path, {"text": [f"{n}" * 500 for n in range(10, 20)]}, compression="none"))
+    assert max(part.table.num_rows for part in rows) <= 2
+    assert sum(part.table.num_rows for part in rows) == 10
+
+
+@pytest.mark.parametrize("new", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_arrow_files_and_streams_are_read(tmp_path, new):
+    table = pa.table({"text": ["a", "b"]})
+    with new(tmp_path / "x.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=1)
+    rows, _ = read(tmp_path / "x.arrow")
+    assert [(part.table["text"].to_pylist(), part.places) for part in rows] == [(["a"], ["1"]), (["b"], ["2"])]
+
+
+def test_a_packed_file_is_unpacked(tmp_path):
+    raw = written(tmp_path, {"text": ["a"]}).read_bytes()
+    (tmp_path / "x.parquet.gz").write_bytes(gzip.compress(raw))
+    (rows,), _ = read(tmp_path / "x.parquet.gz")
+    assert rows.table.to_pylist() == [{"text": "a"}]
+
+
+def test_messages_become_those_of_documents(tmp_path):
+    (rows,), _ = read(written(tmp_path, {"messages": [[ASSISTANT | {"role": "Model"}, USER]]}))
+    assert rows.table.schema.field("messages").type == MESSAGES
+    assert rows.table["messages"].to_pylist() == [[ASSISTANT, USER]]
+
+
+def test_conversations_become_messages(tmp_path):
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}]
+    assert chats(tmp_path, turns, column="conversations") == ([[("user", "Hi"), ("assistant", "Yo")]], [])
+
+
+def test_empty_system_turns_are_left_out(tmp_path):
+    empty = {"role": "system", "content": ""}
+    got, _ = chats(tmp_path, [empty, USER], [USER, ASSISTANT])
+    assert got == [[("user", "Hi")], [("user", "Hi"), ("assistant", "Yo")]]
+
+
+def test_what_is_no_conversation_is_rejected_with_the_reason(tmp_path):
+    narrator, silent = {"role": "narrator", "content": "x"}, {"role": "assistant", "content": None}
+    got, rejected = chats(tmp_path, [USER], [], None, [USER, silent], [USER, narrator], [USER])
+    assert got == [[("user", "Hi")]] * 2
+    assert rejected == [
+        ("2", "the conversation is empty"),
+        ("3", "the conversation is empty"),
+        ("4", "turn 2 (assistant) is empty"),
+        ("5", "turn 2 (narrator) has an unknown role"),
+    ]
+
+
+def test_tool_calls_are_rejected(tmp_path):
+    _, rejected = chats(tmp_path, [USER | {"tool_calls": ["x"]}, ASSISTANT | {"tool_calls": None}])
+    assert rejected == [("1", "turn 1 (user) calls a tool, which is not supported yet")]
+
+
+def test_a_rejected_row_keeps_its_cells(tmp_path):
+    _, (rejected,) = read(written(tmp_path, {"messages": [[], [USER]], "n": [1, 2], "raw": [b"\xff", b""]}))
+    assert rejected.raw == '{"messages":[],"n":1,"raw":"\ufffd"}'.encode()
+
+
+def test_a_row_that_is_not_utf8_is_rejected(tmp_path):
+    text = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
+    (rows,), rejected = read(written(tmp_path, {"text": text}))
+    assert (rows.table["text"].to_pylist(), rows.places) == (["a", "c"], ["1", "3"])
+    assert rejected == [Rejection("2", "the column 'text' is not UTF-8", b"\xff")]
+
+
+@pytest.mark.parametrize("raw", [b"", b"PAR1 nonsense", b"ARROW1 nonsense", b"nonsense"])
+def test_a_file_that_is_none_is_rejected_with_its_bytes(tmp_path, raw):
+    (tmp_path / "x.parquet").write_bytes(raw)
+    rows, (rejected,) = read(tmp_path / "x.parquet")
+    assert (rows, rejected.place, rejected.raw) == ([], "", raw)
+    assert rejected.error.startswith("not a readable Parquet or Arrow file")
+
+
+def test_of_a_damaged_file_the_sound_row_groups_are_kept(tmp_path):
+    path = written(tmp_path, {"text": ["first" * 50, "second" * 50, "third" * 50]}, row_group_size=1, compression="zstd")
+    raw = bytearray(path.read_bytes())
+    place = pq.ParquetFile(path).metadata.row_group(1).column(0).dictionary_page_offset
+    raw[place : place + 40] = bytes(40)
+    path.write_bytes(raw)
+    rows, (rejected,) = read(path)
+    assert [place for part in rows for place in part.places] == ["1", "3"]
+    assert rejected.error.startswith("rows from 2 to 2 cannot be read")
+
+
+def test_parquet_and_arrow_are_told_by_their_magic_bytes():
+    assert sniff(b"PAR1")
+    assert not sniff(b"parquet")
