@@ -1,0 +1,1 @@
+"""The four stages, each one function from artifacts to an artifact: `ingest` -> `clean` -> `tokenize` -> `train`."""
