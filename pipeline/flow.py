@@ -1,0 +1,169 @@
+"""The flow of a recipe: each stage's section -> its artifact, one stage after the other; flags stand over the recipe.
+
+A section is given once, or once for each data set:
+
+    ingest: {sources: [pages/]}                    one artifact, by the recipe's name
+    ingest: {web: {sources: ...}, chats: {...}}    two; `clean` takes each in turn, `tokenize` both
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Artifact
+from pipeline.configs_folder import configs_folder
+from pipeline.errors import RecipeError, UsageError
+from pipeline.recipe import Fields, Recipe, check, fields_of, load
+from pipeline.run import Run
+from pipeline.stages.clean import clean
+from pipeline.stages.ingest import default_name, ingest
+from pipeline.stages.tokenize import tokenize
+from pipeline.stages.train import train
+from pipeline.steps import plan
+
+Settings = dict[str, Any]
+INGEST_FIELDS: Fields = {"sources": (str | list[str | dict[str, Any]], ...), **fields_of(ingest)}
+
+
+def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = False) -> Recipe:
+    """Return the recipe named, or the one that ships for the stage; `settled`: the flags say enough, none is needed."""
+    if config is not None:
+        return load(config)
+    shipped = configs_folder() / f"{stage}.yaml"
+    if settled or not shipped.exists():
+        return Recipe("the command line", {})
+    run.progress.say(f"no --config: using {shipped.name}, which ships with prep")
+    return load(shipped)
+
+
+def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[str], flags: Settings) -> Iterator[Artifact]:
+    """Run ingest for what the command line names, else for each data set of the recipe."""
+    if sources:
+        section = recipe.section("ingest")
+        own = dict(section) if isinstance(section, Mapping) and "sources" in section else {}
+        yield _ingest(recipe, name or default_name(sources), {**own, "sources": list(sources), **flags}, run)
+        return
+    for data_set, section in _data_sets(recipe, "ingest").items():
+        yield _ingest(recipe, name or data_set, {**section, **flags}, run)
+
+
+def clean_all(
+    recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, slop_lists: Sequence[str]
+) -> Iterator[Artifact]:
+    """Run clean for each parent: those named, else the recipe's data sets, else the newest of ingest."""
+    section = recipe.section("clean")
+    for parent in _parents("ingest", refs, recipe, run):
+        steps = section.get(parent.manifest.name) if isinstance(section, Mapping) else section
+        if steps is None:
+            raise RecipeError(recipe.where, [f"clean: no steps for {parent.manifest.name!r}"])
+        steps = with_slop_lists(steps, slop_lists) if slop_lists else steps
+        if problems := plan(steps)[1]:
+            raise RecipeError(recipe.where, problems)
+        yield clean(parent, name or parent.manifest.name, run, steps=steps)
+
+
+def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
+    """Run tokenize over all parents: those named, else the recipe's data sets, else the newest of clean."""
+    parents = _parents("clean", refs, recipe, run)
+    settings = _checked(recipe, "tokenize", fields_of(tokenize), {**(recipe.section("tokenize") or {}), **flags})
+    return tokenize(parents, name or _name(recipe) or parents[0].manifest.name, run, **settings)
+
+
+def train_one(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
+    """Run train on the parent named, else the newest of tokenize."""
+    parent = _parents("tokenize", refs, recipe, run)[0]
+    settings = _checked(recipe, "train", fields_of(train), {**(recipe.section("train") or {}), **flags})
+    return train(parent, name or _name(recipe) or parent.manifest.name, run, **settings)
+
+
+def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
+    """Run all stages of a recipe, each on what the one before made; checks everything before anything runs."""
+    problems = problems_of(recipe)
+    if problems:
+        raise RecipeError(recipe.where, problems)
+    artifacts = list(ingest_all(recipe, run, name=None, sources=(), flags={}))
+    yield from artifacts
+    if recipe.section("clean"):
+        artifacts = list(clean_all(recipe, run, refs=[a.ref for a in artifacts], name=None, slop_lists=()))
+        yield from artifacts
+    if recipe.section("tokenize"):
+        artifacts = [tokenize_all(recipe, run, refs=[a.ref for a in artifacts], name=None, flags={})]
+        yield from artifacts
+    if recipe.section("train"):
+        yield train_one(recipe, run, refs=[artifacts[0].ref], name=None, flags={})
+
+
+def problems_of(recipe: Recipe) -> list[str]:
+    """Return every problem of a recipe's sections."""
+    problems: list[str] = []
+    if not recipe.section("ingest"):
+        problems.append("ingest: the section is missing; it needs at least {sources: [...]}")
+    for name, section in _data_sets(recipe, "ingest").items():
+        problems += check(INGEST_FIELDS, section, "ingest" if name == _name(recipe) else f"ingest, {name}")[1]
+    steps = recipe.section("clean")
+    for name, section in steps.items() if isinstance(steps, Mapping) else [("", steps)] if steps is not None else []:
+        problems += plan(section, f"clean, {name}" if name else "clean")[1]
+    for stage, function in (("tokenize", tokenize), ("train", train)):
+        if recipe.section(stage) is not None:
+            problems += check(fields_of(function), recipe.section(stage), stage)[1]
+    return problems
+
+
+def with_slop_lists(steps: Sequence[Any], lists: Sequence[str]) -> list[Any]:
+    """Return the steps with these lists in the slop step, which comes before the others where there is none.
+
+    >>> with_slop_lists(["unicode", {"slop": {"lists": ["refusals"], "max": 1}}], ["mine.txt"])
+    ['unicode', {'slop': {'lists': ['mine.txt'], 'max': 1}}]
+    """
+    found = [step for step in steps if step == "slop" or (isinstance(step, Mapping) and "slop" in step)]
+    if not found:
+        return [{"slop": {"lists": list(lists)}}, *steps]
+    return [_slop(step, lists) if step in found else step for step in steps]
+
+
+def _slop(step: Any, lists: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  a step is a word or a mapping
+    return {"slop": {**((step["slop"] if isinstance(step, Mapping) else None) or {}), "lists": list(lists)}}
+
+
+def _name(recipe: Recipe) -> str:
+    return str(recipe.section("name") or "")
+
+
+def _data_sets(recipe: Recipe, stage: str) -> dict[str, Any]:
+    """Return the sections of a stage by data set."""
+    section = recipe.section(stage)
+    if not isinstance(section, Mapping):
+        return {} if section is None else {_name(recipe) or Path(recipe.where).stem: {"sources": section}}
+    nested = all(isinstance(value, Mapping) for value in section.values())
+    if "sources" not in section and nested and section:
+        return dict(section)
+    return {_name(recipe) or Path(recipe.where).stem: section}
+
+
+def _ingest(recipe: Recipe, name: str, given: Settings, run: Run) -> Artifact:
+    settings = _checked(recipe, "ingest", INGEST_FIELDS, given)
+    sources = settings.pop("sources")
+    return ingest([sources] if isinstance(sources, str) else sources, name, run, **settings)
+
+
+def _checked(recipe: Recipe, stage: str, fields: Fields, given: object) -> Settings:
+    settings, problems = check(fields, given, stage)
+    if problems:
+        raise RecipeError(recipe.where, problems)
+    return settings
+
+
+def _parents(stage: str, refs: Sequence[str], recipe: Recipe, run: Run) -> list[Artifact]:
+    """Return the parents: those named, else the newest of each of the recipe's data sets, else the newest of the stage."""
+    if refs:
+        found = [run.store.find(ref, stage) for ref in refs]
+        wrong = [artifact.ref for artifact in found if artifact.manifest.stage != stage]
+        if wrong:
+            raise UsageError(f"{wrong[0]} is no {stage} artifact. `prep list {stage}` shows those there are.")
+        return found
+    names = list(_data_sets(recipe, "ingest")) if stage != "tokenize" else [_name(recipe)]
+    known = {artifact.manifest.name for artifact in run.store.list(stage)}
+    wanted = [f"{stage}/{name}" for name in names if name in known]
+    found = [run.store.find(ref) for ref in wanted] or [run.store.newest(stage)]
+    run.progress.say(f"from {', '.join(artifact.ref for artifact in found)}")
+    return found

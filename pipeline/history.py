@@ -1,0 +1,82 @@
+"""What became of a document: its id -> one sentence for each artifact that met it, oldest first."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.artifacts import STAGES, Artifact, Store
+from pipeline.errors import PrepError
+
+
+def why(store: Store, document: str) -> list[str]:
+    """Say what became of a document, through all stages; the newest artifact of each name is looked at.
+
+    Raises `PrepError` where no artifact has met it.
+    """
+    sentences: list[str] = []
+    seen: set[tuple[str, str]] = set()
+    for artifact in sorted(store.list(), key=lambda artifact: STAGES.index(artifact.manifest.stage)):
+        key = (artifact.manifest.stage, artifact.manifest.name)
+        if key not in seen:
+            seen.add(key)
+            sentences += _sentences(artifact, document)
+    if not sentences:
+        raise PrepError(f"no artifact in {store.root} has met a document {document!r}. `prep show REF` prints some ids.")
+    return sentences
+
+
+def _sentences(artifact: Artifact, document: str) -> list[str]:
+    ref, sentences = artifact.ref, []
+    sentences += [f"{ref}: rejected: {row['error']}" for row in _rejected(artifact, document)]
+    sentences += [f"{ref}: removed by {_reason(row)}" for row in _rows(artifact.files("removed"), "id", document)]
+    if _rows(artifact.files("documents"), "id", document):
+        sentences.append(f"{ref}: {'read' if artifact.manifest.stage == 'ingest' else 'kept'}")
+    sentences += [
+        f"{ref}: tokenized ({', '.join(f'{key} {value}' for key, value in row.items() if key != 'document')})"
+        for row in _rows(artifact.files("index"), "document", document)
+    ]
+    return list(dict.fromkeys(sentences))
+
+
+def _reason(row: dict[str, Any]) -> str:
+    parts = [str(row["filter"])]
+    if row["measure"] is not None and row["value"] is not None:
+        parts.append(f"{row['measure']} {row['value']:.4g}, {row['bound']}")
+    if row["twin"] is not None:
+        parts.append(f"its twin {row['twin']} stays")
+    for span in (row["evidence"] or [])[:3]:
+        where = f" in message {span['message'] + 1}" if row.get("messages") is not None else ""
+        parts.append(f"{span['text']!r}{where} at byte {span['start']}")
+    return "; ".join(parts)
+
+
+def _rejected(artifact: Artifact, document: str) -> list[dict[str, Any]]:
+    """Return the rejections at the place that a document's id names: a whole source, or a row of it."""
+    rows: list[dict[str, Any]] = []
+    parts = document.split(":")
+    for cut in range(1, len(parts) + 1):
+        found = _rows(artifact.files("rejected"), "source", ":".join(parts[:cut]))
+        rows += [row for row in found if row["place"] == ":".join(parts[cut:])]
+    return rows
+
+
+def _rows(files: list[Path], column: str, value: str) -> list[dict[str, Any]]:
+    """Return the rows of Parquet files where a column has a value; only that column is read of the others."""
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        hits = pc.equal(pq.read_table(file, columns=[column], memory_map=True)[column], value)
+        if pc.any(hits).as_py():
+            rows += pq.read_table(file, memory_map=True).filter(hits).to_pylist()
+    return rows
+
+
+def sample(artifact: Artifact, count: int) -> pa.Table | None:
+    """Return the first documents of an artifact, or None where it holds none."""
+    for file in artifact.files("documents"):
+        table = next(pq.ParquetFile(file).iter_batches(count), None)
+        if table is not None and table.num_rows:
+            return pa.Table.from_batches([table])
+    return None

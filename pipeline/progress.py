@@ -1,0 +1,90 @@
+"""How `prep` talks: progress bars and tables on a terminal, plain lines elsewhere, JSON where a machine reads.
+
+Answers go to stdout; progress and remarks go to stderr.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.artifacts import Artifact
+
+Answer = TypeVar("Answer")
+
+
+class Terminal:
+    """Shows a bar while a stage works, where there is a terminal; says its remarks on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def track(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
+        """Pass the answers on; draw how many of them have come."""
+        if self.quiet or not self._console.is_terminal:
+            yield from answers
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bars:
+            task = bars.add_task(label, total=total)
+            for answer in answers:
+                bars.advance(task)
+                yield answer
+
+    def say(self, line: str) -> None:
+        """Say a line."""
+        if not self.quiet:
+            self._console.print(line, markup=False)
+
+
+def facts(artifact: Artifact) -> dict[str, Any]:
+    """Return what a machine wants to know of an artifact."""
+    manifest = artifact.manifest
+    return {
+        "ref": artifact.ref,
+        "path": str(artifact.path),
+        "rows": manifest.rows,
+        "counts": manifest.counts,
+        "seconds": manifest.run.get("seconds"),
+    }
+
+
+def result(artifact: Artifact) -> list[str]:
+    """Say in lines what an artifact holds and what went.
+
+    The first line is the ref and the rows, then a line for each filter or reason, then the folder.
+    """
+    manifest = artifact.manifest
+    rows = ", ".join(f"{count} {name}" for name, count in manifest.rows.items() if name != "in" and (count or name == "kept"))
+    lines = [f"{artifact.ref}  {manifest.rows['in']} rows: {rows}  ({manifest.run.get('seconds', 0):.1f} s)"]
+    lines += ["  " + ", ".join(f"{key} {value}" for key, value in count.items() if key != "step") for count in manifest.counts]
+    return [*lines, f"  {artifact.path}"]
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: drawn on a terminal, tab-separated elsewhere."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        for row in [columns, *rows]:
+            sys.stdout.write("\t".join(str(cell) for cell in row) + "\n")
+        return
+    drawn = Table(*columns, box=None, header_style="bold")
+    for row in rows:
+        drawn.add_row(*(str(cell) for cell in row))
+    console.print(drawn)
