@@ -8,14 +8,13 @@ of small steps never swallows documents that are far apart.
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from filters.kernels import kernel
+
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
-
-kernel = nb.njit(nogil=True, cache=True)
 
 
 class Buckets(NamedTuple):
@@ -51,7 +50,7 @@ def buckets(keys: Hashes, eligible: npt.NDArray[np.bool_]) -> Buckets:
     return Buckets(np.concatenate(members), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64))
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def jaccard(hashes: Hashes, offsets: Ints, a: int, b: int, threshold: float) -> float:
     """Return the exact Jaccard similarity of two sets, or 0 as soon as it cannot reach the threshold."""
     i, i_end, j, j_end = offsets[a], offsets[a + 1], offsets[b], offsets[b + 1]
@@ -72,10 +71,10 @@ def jaccard(hashes: Hashes, offsets: Ints, a: int, b: int, threshold: float) -> 
                 i += 1
             else:
                 j += 1
-    return common / (size_a + size_b - common)  # type: ignore[no-any-return]
+    return float(common / (size_a + size_b - common))
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def _root(parent: Ints, document: int) -> int:
     while parent[document] != document:
         parent[document] = parent[parent[document]]
@@ -83,7 +82,7 @@ def _root(parent: Ints, document: int) -> int:
     return document
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def components(members: Ints, offsets: Ints, slots: Ints, hashes: Hashes, set_offsets: Ints, threshold: float) -> Ints:
     """Link candidates whose similarity is verified; `int64[documents]`: the least document of each one's component.
 
@@ -120,7 +119,7 @@ def components(members: Ints, offsets: Ints, slots: Ints, hashes: Hashes, set_of
     return parent
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def _twins(
     order: Ints, starts: Ints, slots: Ints, hashes: Hashes, offsets: Ints, threshold: float
 ) -> tuple[Ints, npt.NDArray[np.float64]]:

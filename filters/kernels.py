@@ -9,8 +9,9 @@ Hashing is a multiply-rotate mix with a final avalanche (the constants of splitm
 """
 
 import unicodedata
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numba as nb
 import numpy as np
@@ -27,7 +28,12 @@ TABLE = 0x32400  # past the last assigned letter (CJK extension H); what lies be
 QUOTES = {"‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"'}
 IDEOGRAPHS = ((0x3041, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, TABLE))
 
-kernel = nb.njit(nogil=True, cache=True)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function with numba: without the GIL, kept on the disk."""
+    return cast(Function, nb.njit(nogil=True, cache=True)(function))
 
 
 def buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Ints]:
@@ -59,7 +65,7 @@ def classes() -> Bytes:
 
 @cache
 def folds() -> npt.NDArray[np.uint32]:
-    """Return `uint32[TABLE]`: what each code point is folded to: its lower case (of one code point), a straight quote, a blank."""
+    """Return `uint32[TABLE]`: the code point each one is folded to: its lower case, a straight quote, a blank."""
     codes = np.arange(TABLE, dtype=np.uint32)
     valid = np.flatnonzero((codes < 0xD800) | (codes > 0xDFFF))
     lower = pc.utf8_lower(pa.array([chr(code) for code in valid])).to_pylist()
@@ -70,8 +76,8 @@ def folds() -> npt.NDArray[np.uint32]:
     return codes
 
 
-@kernel  # type: ignore[untyped-decorator]
-def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
+@kernel
+def decode(data: Bytes, at: Any, end: Any) -> tuple[Any, Any]:
     """Return the code point at a byte and the byte after it; a broken sequence is taken byte by byte as U+FFFD."""
     first = np.int64(data[at])
     if first < 0x80:
@@ -86,14 +92,14 @@ def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return 0xFFFD, at + 1
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def mix(hash_: Any, value: Any) -> Any:
     """Mix a value into a running 64-bit hash."""
     hash_ = (hash_ ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
     return hash_ ^ (hash_ >> np.uint64(29))
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def avalanche(hash_: Any) -> Any:
     """Spread every bit of a hash over all of them."""
     hash_ = (hash_ ^ (hash_ >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -101,7 +107,7 @@ def avalanche(hash_: Any) -> Any:
     return hash_ ^ (hash_ >> np.uint64(31))
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def count_words(data: Bytes, offsets: Ints, classes_: Bytes) -> Ints:
     """Count the words of each text; `int64[n]`."""
     counts = np.zeros(len(offsets) - 1, dtype=np.int64)
@@ -122,7 +128,7 @@ def count_words(data: Bytes, offsets: Ints, classes_: Bytes) -> Ints:
     return counts
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def hash_words(data: Bytes, offsets: Ints, classes_: Bytes, folds_: npt.NDArray[np.uint32], split: bool) -> tuple[Hashes, Ints]:
     """Hash each folded word of each text; `uint64[words]` and `int64[n + 1]` offsets of the texts in them.
 
@@ -156,7 +162,7 @@ def hash_words(data: Bytes, offsets: Ints, classes_: Bytes, folds_: npt.NDArray[
     return words[:found].copy(), bounds
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def hash_documents(data: Bytes, text_offsets: Ints, offsets: Ints, seed: Any) -> Hashes:
     """Hash the bytes of each document, with the ends of its texts; `uint64[documents]`."""
     hashes = np.empty(len(offsets) - 1, dtype=np.uint64)
@@ -178,7 +184,7 @@ def hash_documents(data: Bytes, text_offsets: Ints, offsets: Ints, seed: Any) ->
     return hashes
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def sum_by_document(values: Ints, offsets: Ints) -> Ints:
     """Add up a number a text to a number a document; `int64[documents]`."""
     sums = np.zeros(len(offsets) - 1, dtype=np.int64)
@@ -191,13 +197,13 @@ def sum_by_document(values: Ints, offsets: Ints) -> Ints:
 def fold(data: Bytes, offsets: Ints, *, origins: bool = False) -> tuple[Bytes, Ints, Ints]:
     """Even out case, white-space runs and typographic quotes.
 
-    Returns the folded bytes, the `int64[n + 1]` offsets of the texts in them and, with `origins`, for each folded byte where its
-    code point begins in `data`, and one more for the end of each text at `origin[byte + text]`.
+    Returns the folded bytes, the `int64[n + 1]` offsets of the texts in them and, with `origins`, for each folded byte where
+    its code point begins in `data`, and one more for the end of each text at `origin[byte + text]`.
     """
-    return _fold(data, offsets, classes(), folds(), origins)  # type: ignore[no-any-return]
+    return _fold(data, offsets, classes(), folds(), origins)
 
 
-@kernel  # type: ignore[untyped-decorator]
+@kernel
 def _fold(
     data: Bytes, offsets: Ints, classes_: Bytes, folds_: npt.NDArray[np.uint32], origins: bool
 ) -> tuple[Bytes, Ints, Ints]:

@@ -102,8 +102,8 @@ def spans(*, version: int) -> Callable[[Function], Function]:
 def duplicates(*, version: int, sets: Callable[..., Sets]) -> Callable[[Function], Function]:
     """Register a filter that answers each document with bucket keys.
 
-    Two documents that share a key at the same place are candidates. `sets` takes the same arguments as the filter and gives each
-    document the set whose Jaccard similarity with another's decides.
+    Two documents that share a key at the same place are candidates. `sets` takes the same arguments as the filter and gives
+    each document the set whose Jaccard similarity with another's decides.
     """
     return _register("duplicates", version, sets)
 

@@ -80,17 +80,17 @@ def near_duplicates(
     if bands is None or rows is None:
         bands, rows = bands_and_rows(threshold)
     hashes, bounds = _shingles(texts, offsets, words, split_ideographs)
-    return band_keys(hashes, bounds, bands, rows)  # type: ignore[no-any-return]
+    return band_keys(hashes, bounds, bands, rows)
 
 
 def _shingles(texts: Texts, offsets: Offsets, words: int, split: bool) -> tuple[kernels.Hashes, kernels.Ints]:
     data, text_offsets = kernels.buffers(texts)
     word_hashes, bounds = kernels.hash_words(data, text_offsets, kernels.classes(), kernels.folds(), split)
     whole = kernels.hash_documents(data, text_offsets, offsets, np.uint64(0x13198A2E03707344))
-    return shingle_hashes(word_hashes, bounds[offsets], whole, words)  # type: ignore[no-any-return]
+    return shingle_hashes(word_hashes, bounds[offsets], whole, words)
 
 
-@kernels.kernel  # type: ignore[untyped-decorator]
+@kernels.kernel
 def shingle_hashes(
     words: kernels.Hashes, offsets: kernels.Ints, whole: kernels.Hashes, length: int
 ) -> tuple[kernels.Hashes, kernels.Ints]:
@@ -120,7 +120,7 @@ def shingle_hashes(
     return out, bounds
 
 
-@kernels.kernel  # type: ignore[untyped-decorator]
+@kernels.kernel
 def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashes, kernels.Ints]:
     """Sort each document's hashes and keep each once."""
     out, bounds, to = np.empty_like(hashes), np.zeros_like(offsets), 0
@@ -133,7 +133,7 @@ def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashe
     return out[:to].copy(), bounds
 
 
-@kernels.kernel  # type: ignore[untyped-decorator]
+@kernels.kernel
 def band_keys(hashes: kernels.Hashes, offsets: kernels.Ints, bands: int, rows: int) -> kernels.Hashes:
     """Sketch each document's set into `bands * rows` minima and hash them band by band; `uint64[documents, bands]`.
 

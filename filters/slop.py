@@ -71,7 +71,7 @@ def _phrases(folded: kernels.Bytes, bounds: kernels.Ints, phrases: list[str], wh
     return _Found(row, start, end, label)
 
 
-@kernels.kernel  # type: ignore[untyped-decorator]
+@kernels.kernel
 def _whole_words(
     folded: kernels.Bytes,
     bounds: kernels.Ints,

@@ -120,6 +120,9 @@ class Artifact:
         return problems
 
 
+Artifacts = list[Artifact]
+
+
 class Draft:
     """An artifact being made: a locked folder that is filled shard by shard. A task in it is done once its answer is there."""
 
@@ -184,7 +187,7 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
-    def list(self, stage: str | None = None) -> "list[Artifact]":
+    def list(self, stage: str | None = None) -> "Artifacts":
         """Return the artifacts, newest first: the last made or asked for."""
         stages = (stage,) if stage else STAGES
         paths = [path for name in stages for path in (self.root / name).glob(f"*@*/{MANIFEST}")]
@@ -227,7 +230,7 @@ class Store:
         """Return a draft to be entered with `with`; raises `DraftInUse`, `StoreError` there."""
         return Draft(self, identity, name)
 
-    def lineage(self, artifact: Artifact) -> "list[Artifact]":
+    def lineage(self, artifact: Artifact) -> "Artifacts":
         """Return the artifact and all that it was made from, nearest first; parents that are gone are left out."""
         found, queue = [artifact], list(artifact.manifest.parents)
         while queue:

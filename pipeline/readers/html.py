@@ -109,8 +109,8 @@ def _resiliparse(page: bytes, main_content: bool) -> tuple[str, str | None, str]
         return "", None, f"the page's elements are nested more than {MAX_DEPTH} deep"
 
     def extract(main_content: bool) -> str:
-        options = {"alt_texts": False, "links": False, "preserve_formatting": True}
-        return str(extract_plain_text(tree, main_content=main_content, **options)).strip("\n")
+        text = extract_plain_text(tree, main_content=main_content, alt_texts=False, links=False, preserve_formatting=True)
+        return str(text).strip("\n")
 
     title = " ".join(tree.title.split()) if tree.title else None
     text = extract(main_content)
@@ -139,7 +139,7 @@ def _may_be_deep(markup: str) -> bool:
     return False
 
 
-def _deeper(root: "DOMNode", depth: int) -> bool:
+def _deeper(root: "DOMNode | None", depth: int) -> bool:
     node, level = root, 0
     while node is not None:
         if node.first_child is not None:
