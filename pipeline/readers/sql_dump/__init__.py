@@ -1,0 +1,48 @@
+"""Dumps of MySQL, MariaDB, PostgreSQL and SQLite -> the rows of one of their tables, as the database held them.
+
+Compiled kernels cut the rows out of the stream as it passes, so memory is bounded by the longest row, not by the dump or by
+its longest statement. What writes such dumps: mysqldump, mariadb-dump, pg_dump (plain, as COPY or INSERT), sqlite3's .dump.
+"""
+
+import re
+from collections.abc import Iterator
+
+from pipeline.documents import Rejection, Rows
+from pipeline.sources import Source
+
+SUFFIXES = (".sql", ".dump")
+
+_SIGNS = re.compile(
+    rb"-- (?:MySQL|MariaDB|PostgreSQL) |/\*M?!\d|PRAGMA foreign_keys=|BEGIN TRANSACTION;|SET |(?:DROP|LOCK|CREATE) TABLES? "
+    rb"|(?:INSERT|REPLACE) INTO |COPY \S+ .*FROM stdin;"
+)
+
+
+def sniff(head: bytes) -> bool:
+    r"""Say whether a file that begins like this is an SQL dump.
+
+    >>> sniff(b"-- a comment\nINSERT INTO t VALUES (1);"), sniff(b"<p>INSERT INTO t")
+    (True, False)
+    """
+    text = re.sub(rb"\A(?:\xef\xbb\xbf)?(?:\s|--(?! (?:MySQL|MariaDB|PostgreSQL) )[^\n]*\n)*", b"", head)
+    return _SIGNS.match(text) is not None
+
+
+def sql_dump(source: Source, *, table: str | None = None) -> Iterator[Rows | Rejection]:
+    """Read a table of a dump made by mysqldump, mariadb-dump, pg_dump or sqlite3.
+
+    `table` names it, bare or with its schema (`posts`, `public.posts`); a dump that holds rows of one table needs no name. A
+    row's place is the table and its number in the dump: `posts:17`.
+
+    Columns have the types of the CREATE TABLE: integers int64 (BIGINT UNSIGNED uint64), FLOAT, DOUBLE and REAL float64, BLOB,
+    BINARY, BYTEA, geometry and MySQL's BIT large_binary, all else large_string with the text that the dump has. Without a
+    CREATE TABLE all are large_string, named as the INSERT names them, else `column_1`, `column_2`... A column that an INSERT
+    leaves out is NULL; columns that the database computes are left out, unless MariaDB wrote them.
+
+    Rejected, with their bytes: rows with too few or too many cells, with a cell that is no value of its column's type (SQLite
+    holds such) or is not in the dump's charset, and what the dump's end cuts. Raises `SourceError` for a table that is not
+    there, for several tables and no `table`, and for archives (`pg_dump -Fc`).
+    """
+    from pipeline.readers.sql_dump.read import read
+
+    yield from read(source, table)

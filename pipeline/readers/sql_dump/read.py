@@ -1,0 +1,245 @@
+"""A dump -> the rows of one of its tables: chooses the table, cuts its rows batch by batch, rejects what cannot be read."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.documents import Rejection, Rows
+from pipeline.errors import SourceError, did_you_mean
+from pipeline.readers.sql_dump.columns import Cells, table_of
+from pipeline.readers.sql_dump.rows import cut_copy, cut_insert, cut_row
+from pipeline.readers.sql_dump.scan import BAD, DONE, MORE, MYSQL, Bytes
+from pipeline.readers.sql_dump.schema import Column
+from pipeline.readers.sql_dump.statements import Session, Statement, TableName, session_of, statements
+from pipeline.readers.sql_dump.window import Window
+from pipeline.sources import Source, open_bytes
+
+MOST_ROWS = 10_000
+MOST_BYTES = 8 << 20
+MOST_CELLS = 1_000_000
+_OTHER_FORMATS = {
+    b"PGDMP": "an archive of pg_dump. Make a plain dump of it: pg_restore --file=dump.sql {path}",
+    b"SQLite format 3\0": "an SQLite database. Make a dump of it: sqlite3 {path} .dump > dump.sql",
+    b"\xff\xfe": "UTF-16. Let the dump tool write the file itself (--result-file, --file) instead of redirecting",
+}
+
+
+def read(source: Source, wanted: str | None) -> Iterator[Rows | Rejection]:
+    """Yield a table's rows, and what of them cannot be read; raises `SourceError` if it is not clear which table."""
+    try:
+        if wanted is None:
+            with open_bytes(source) as file:
+                wanted = _only_table(source, file)
+        with open_bytes(source) as file:
+            yield from Dump(source, file).read(wanted)
+    except LookupError as error:
+        raise SourceError(
+            f"{source.path}: cannot read the charset {error}. Make the dump in UTF-8 "
+            "(--default-character-set=utf8mb4, --encoding=UTF8)."
+        ) from error
+
+
+def _only_table(source: Source, file: BinaryIO) -> str | None:
+    dump = Dump(source, file)
+    found: list[str] = []
+    for statement in dump.statements():
+        dump.skip(statement)
+        name = str(statement.table)
+        if name not in found and not statement.table.name.startswith("sqlite_") and statement.kind in ("insert", "copy"):
+            found.append(name)
+    if len(found) > 1:
+        raise SourceError(f"{source.path} holds {len(found)} tables: {', '.join(found)}. Choose one with --table {found[0]}.")
+    return found[0] if found else None
+
+
+class Dump:
+    """A dump that is being read."""
+
+    def __init__(self, source: Source, file: BinaryIO) -> None:
+        self.source = source
+        self.window = Window(file)
+        head = self.window.peek(1 << 16)
+        for magic, what in _OTHER_FORMATS.items():
+            if head.startswith(magic):
+                raise SourceError(f"{source.path} is {what.format(path=source.path)}.")
+        if head.startswith(b"\xef\xbb\xbf"):
+            self.window.start += 3
+        self.session: Session = session_of(head)
+        self.met: list[TableName] = []
+
+    def statements(self) -> Iterator[Statement]:
+        """Yield the statements with rows, noting their tables."""
+        for statement in statements(self.window, self.session):
+            if statement.table not in self.met and statement.table.name:
+                self.met.append(statement.table)
+            yield statement
+
+    def skip(self, statement: Statement) -> None:
+        """Pass over a statement's rows."""
+        window, session = self.window, self.session
+        if statement.kind == "insert":
+            window.skip(session.dialect, session.strings, statement.head)
+        elif statement.kind == "copy" and window.peek(2) != b"\\.":
+            window.skip_past(b"\n\\.")
+            window.skip_line()
+
+    def read(self, wanted: str | None) -> Iterator[Rows | Rejection]:
+        """Yield the rows of a table named bare or with its schema."""
+        table: TableRows | None = None
+        met_broken = False
+        for statement in self.statements():
+            if statement.kind == "cut" or (statement.kind == "broken" and not statement.table.name):
+                met_broken = True
+                yield _broken(statement, wanted or "statement", 1 + (table.count if table else 0))
+            elif wanted is None or wanted not in (statement.table.name, str(statement.table)):
+                self.skip(statement)
+            else:
+                if table is not None and table.name != statement.table:
+                    both = f"{table.name} and {statement.table}"
+                    raise SourceError(f"{self.source.path} has both {both}. Choose one with --table.")
+                table = table or TableRows(self, statement.table)
+                yield from table.read(statement)
+        if self.window.error:
+            error = f"the source cannot be read further: {self.window.error}"
+            yield Rejection(f"byte {self.window.place}", error, b"")
+        if table is None and not met_broken:
+            yield from self._nothing(wanted)
+
+    def _nothing(self, wanted: str | None) -> Iterator[Rejection]:
+        known = list(dict.fromkeys([*self.met, *self.session.created]))
+        if wanted is not None and not any(wanted in (table.name, str(table)) for table in known):
+            names = [str(table) for table in known]
+            hint = did_you_mean(wanted, [*names, *(table.name for table in known)])
+            holds = f"It holds: {', '.join(names)}." if names else "It holds none."
+            raise SourceError(f"{self.source.path}: no table {wanted!r}.{hint} {holds}")
+        if not known and not self.window.error:
+            yield Rejection("byte 0", "no CREATE TABLE, INSERT or COPY: not an SQL dump, or cut before its first table", b"")
+
+
+def _broken(statement: Statement, label: str, number: int) -> Rejection:
+    what = "the dump ends in the middle of a statement" if statement.kind == "cut" else "a statement that cannot be read"
+    return Rejection(f"{label}:{number}", f"byte {statement.place}: {what}", statement.head)
+
+
+class TableRows:
+    """The rows of one table of a dump, statement after statement; `count` have been met so far."""
+
+    def __init__(self, dump: Dump, name: TableName) -> None:
+        self.dump, self.window, self.session, self.name = dump, dump.window, dump.session, name
+        self.count = 0
+        self.columns: list[Column] = []
+        self.order: list[int] = []
+        self.cells = Cells(0, MOST_ROWS)
+
+    def read(self, statement: Statement) -> Iterator[Rows | Rejection]:
+        """Yield a statement's rows."""
+        if statement.kind == "broken":
+            self.count += 1
+            yield _broken(statement, self.name.name, self.count)
+            return
+        refused = self._arrange(statement)
+        status, head = MORE, np.frombuffer(statement.head, np.uint8)
+        while status != DONE:
+            status, after, rows = self._cut(statement, head)
+            yield from self._batch(rows, refused)
+            self.window.start = after
+            if status == BAD or (status == MORE and not self.window.more()):
+                yield from self._rest(statement)
+                return
+
+    def _cut(self, statement: Statement, head: Bytes) -> tuple[int, int, int]:
+        window, cells, session = self.window, self.cells, self.session
+        data, start, end, columns = window.bytes, window.start, window.end, cells.columns
+        starts, stops, kinds, rows = cells.starts, cells.stops, cells.kinds, cells.rows
+        if statement.kind == "copy":
+            return cut_copy(data, start, end, columns, starts, stops, kinds, rows, MOST_BYTES)
+        how = session.dialect, session.strings
+        return cut_insert(data, start, end, head, columns, *how, starts, stops, kinds, rows, MOST_BYTES)
+
+    def _place(self, number: int) -> str:
+        return f"{self.name.name}:{self.count + number + 1}"
+
+    def _arrange(self, statement: Statement) -> str:
+        """Find each column's place in the statement's rows; returns why the rows cannot be taken, or nothing."""
+        created = self.session.created.get(self.name, [])
+        names = statement.columns or self._names(statement, created)
+        self.columns = self.columns or self._columns(created, names)
+        known = [column.name for column in self.columns]
+        self.order = [names.index(name) if name in names else -1 for name in known]
+        if self.cells.columns != len(names):
+            self.cells = Cells(len(names), max(1, min(MOST_ROWS, MOST_CELLS // max(1, len(names)))))
+        passed = {"rowid", "_rowid_", "oid", *known, *(column.name for column in created)}
+        unknown = [name for name in names if name not in passed]
+        return f"the table has no column {unknown[0]!r}" if unknown else ""
+
+    def _names(self, statement: Statement, created: list[Column]) -> list[str]:
+        count = self._first_row() if statement.kind == "insert" else self._first_line()
+        stored = [column.name for column in created if not column.generated]
+        names = [column.name for column in created] if count == len(created) else stored
+        return names or [column.name for column in self.columns] or [f"column_{n}" for n in range(1, count + 1)]
+
+    def _columns(self, created: list[Column], names: list[str]) -> list[Column]:
+        """Leave out the columns that the database computes; only MariaDB writes their cells, PostgreSQL writes DEFAULT."""
+        written = names if self.session.dialect == MYSQL else []
+        return [c for c in created if c.name in written or not c.generated] or [Column(name) for name in names]
+
+    def _first_row(self) -> int:
+        """Count the cells of the first row behind VALUES; -1 if it is cut."""
+        window, none, kinds = self.window, np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        while True:
+            at = window.data.find(b"(", window.start, window.end)
+            if at >= 0:
+                after, count = cut_row(window.bytes, at, window.end, 0, self.session.strings, none, none, kinds, 0)
+                if after >= 0:
+                    return int(count)
+            if not window.more():
+                return -1
+
+    def _first_line(self) -> int:
+        """Count the fields of a COPY's first line; -1 if it is cut."""
+        window = self.window
+        while True:
+            stop = window.data.find(b"\n", window.start, window.end)
+            if stop >= 0:
+                return window.data.count(b"\t", window.start, stop) + 1
+            if not window.more():
+                return -1
+
+    def _batch(self, rows: int, refused: str) -> Iterator[Rows | Rejection]:
+        spans = self.cells.rows[:rows]
+        whole = np.flatnonzero(spans[:, 2] == self.cells.columns)
+        how = (self.columns, self.order, self.session.dialect, self.session.codec)
+        table, misfits = table_of(self.window.bytes, self.cells, len(whole), *how)
+        why = {int(whole[row]): reason for row, reason in misfits.why.items()}
+        for row in np.flatnonzero(spans[:, 2] != self.cells.columns):
+            why[int(row)] = f"{spans[row, 2]} cells in a row of {self.cells.columns}"
+        if refused:
+            why = dict.fromkeys(range(rows), refused)
+        elif why:
+            whole, table = whole[~misfits.rows], table.filter(pa.array(~misfits.rows))
+        if len(whole) and not refused:
+            yield Rows(table, [self._place(row) for row in whole.tolist()])
+        for row in sorted(why):
+            start, stop, _ = spans[row].tolist()
+            error = f"byte {self.window.base + start}: {why[row]}"
+            yield Rejection(self._place(row), error, bytes(self.window.data[start:stop]))
+        self.count += rows
+
+    def _rest(self, statement: Statement) -> Iterator[Rejection]:
+        """Reject what is left of a statement that cannot be read on, or that the dump's end has cut."""
+        window, session = self.window, self.session
+        place, start = window.place, window.peek(2)
+        if statement.kind == "copy":
+            if start == b"\\.":
+                window.start = window.end
+                return
+            raw, whole = window.peek(window.end - window.start), False
+            window.start = window.end
+        else:
+            raw, whole = window.statement(session.dialect, session.strings)
+        piece = "row" if raw.strip(b" \t\r\n,") else "statement"
+        error = "this is no row" if whole else f"the dump ends in the middle of a {piece}"
+        yield Rejection(self._place(0), f"byte {place}: {error}", raw)
+        self.count += 1

@@ -1,0 +1,156 @@
+"""The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written."""
+
+from pipeline.readers.sql_dump.cells import blank_end, cell_at
+from pipeline.readers.sql_dump.scan import (
+    BACKSLASH,
+    BAD,
+    BLANK,
+    CLOSE,
+    COMMA,
+    COPY_FIELD,
+    DONE,
+    DOT,
+    FULL,
+    MORE,
+    NEWLINE,
+    NULL,
+    OPEN,
+    PLAIN,
+    RETURN,
+    SEMICOLON,
+    TAB,
+    WORD,
+    Bytes,
+    Places,
+    comment_end,
+    kernel,
+    next_statement,
+    statement_end,
+)
+
+
+@kernel
+def cut_row(
+    buf: Bytes, p: int, end: int, columns: int, strings: int, starts: Places, stops: Places, kinds: Bytes, at: int
+) -> tuple[int, int]:
+    """Cut the row whose `(` stands at `p`, writing at most `columns` cells from index `at` on.
+
+    Returns the place behind it (-1: it does not end before `end`) and the number of its cells.
+    """
+    count = 0
+    while p >= 0 and p < end:
+        p = blank_end(buf, p + 1, end)
+        if p == end:
+            break
+        p, start, stop, kind = cell_at(buf, p, end, strings)
+        if p < 0:
+            break
+        if count < columns:
+            starts[at + count], stops[at + count], kinds[at + count] = start, stop, kind
+        count += 1
+        if buf[p] == CLOSE:
+            return p + 1, count
+    return -1, count
+
+
+@kernel
+def cut_insert(
+    buf: Bytes,
+    p: int,
+    end: int,
+    head: Bytes,
+    columns: int,
+    dialect: int,
+    strings: int,
+    starts: Places,
+    stops: Places,
+    kinds: Bytes,
+    rows: Places,
+    most: int,
+) -> tuple[int, int, int]:
+    """Cut the rows of an INSERT from `p` (behind VALUES or a row) on, and of the INSERTs with the same head that follow.
+
+    Writes start, stop and number of cells of each row to `rows[n, 3]`, and the cells of those that have `columns` cells. Stops
+    when `rows` is full or the batch has `most` bytes. Returns MORE, DONE, FULL or BAD, the place reached and the rows cut.
+    """
+    first, count, good = p, 0, 0
+    while p < end:
+        b = buf[p]
+        if BLANK[b] or b == COMMA:
+            p += 1
+        elif b == OPEN:
+            if count == len(rows) or p - first > most:
+                return FULL, p, count
+            after, cells = cut_row(buf, p, end, columns, strings, starts, stops, kinds, good * columns)
+            if after < 0:
+                return MORE, p, count
+            rows[count, 0], rows[count, 1], rows[count, 2] = p, after, cells
+            count += 1
+            good += cells == columns
+            p = after
+        elif b == SEMICOLON:
+            following = next_statement(buf, p + 1, end, head)
+            if following < 0:
+                return DONE, p + 1, count
+            p = following
+        else:
+            after = _tail_end(buf, p, end, dialect, strings)
+            if after <= p:
+                return (BAD if after == p else MORE), p, count
+            p = after
+    return MORE, p, count
+
+
+@kernel
+def _tail_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
+    """Pass over a comment or a clause (ON CONFLICT DO NOTHING) between rows; -1: it does not end before `end`."""
+    if WORD[buf[p]]:
+        after, found = statement_end(buf, p, end, dialect, strings)
+        return after if found else -1
+    return comment_end(buf, p, end, dialect)
+
+
+@kernel
+def _cut_line(
+    buf: Bytes, p: int, end: int, columns: int, starts: Places, stops: Places, kinds: Bytes, at: int
+) -> tuple[int, int]:
+    count, start, kind = 0, p, PLAIN
+    while p < end:
+        b = buf[p]
+        if b == BACKSLASH:
+            kind = COPY_FIELD
+            p += 2
+            continue
+        if b in (TAB, NEWLINE):
+            stop = p - 1 if b == NEWLINE and p > start and buf[p - 1] == RETURN else p
+            if kind == COPY_FIELD and stop - start == 2 and buf[start + 1] == ord("N"):
+                kind, stop = NULL, start
+            if count < columns:
+                starts[at + count], stops[at + count], kinds[at + count] = start, stop, kind
+            count += 1
+            if b == NEWLINE:
+                return p + 1, count
+            start, kind = p + 1, PLAIN
+        p += 1
+    return -1, count
+
+
+@kernel
+def cut_copy(
+    buf: Bytes, p: int, end: int, columns: int, starts: Places, stops: Places, kinds: Bytes, rows: Places, most: int
+) -> tuple[int, int, int]:
+    r"""Cut the lines of a COPY from `p` on to its `\.`; writes and returns as `cut_insert` does."""
+    first, count, good = p, 0, 0
+    while p < end:
+        if count == len(rows) or p - first > most:
+            return FULL, p, count
+        after, cells = _cut_line(buf, p, end, columns, starts, stops, kinds, good * columns)
+        if after < 0:
+            return MORE, p, count
+        if buf[p] == BACKSLASH and buf[p + 1] == DOT and after - p <= 4:
+            return DONE, after, count
+        rows[count, 0], rows[count, 1], rows[count, 2] = p, after, cells
+        count += 1
+        good += cells == columns
+        p = after
+    return MORE, p, count

@@ -1,0 +1,239 @@
+"""A dump's bytes -> where its statements, rows and cells begin and end: compiled kernels over one buffer of bytes.
+
+Every kernel takes the buffer and the half-open range `p, end` to look at. What does not end before `end` is reported as such,
+and the caller reads on and asks again from a place before it. Rows are cut as `int64` starts and stops and `uint8` kinds of
+cells, row after row, so that a batch is decoded column by column without a Python object for a cell.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Bytes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+MYSQL, POSTGRES, SQLITE = 0, 1, 2
+
+NULL = 0
+BARE = 1  # a number or a word
+PLAIN = 2  # a string whose bytes are its value
+DOUBLED = 3  # a string with doubled quotes
+BACKSLASHES = 4  # a string with MySQL's escapes
+E_STRING = 5  # a string with PostgreSQL's escapes
+COPY_FIELD = 6  # a field of COPY with escapes
+HEX = 7
+BITS = 8
+REPLACE = 9  # sqlite3 before 3.50: replace(replace('..','\r',char(13)),'\n',char(10))
+UNISTR = 10  # sqlite3 from 3.50 on: unistr('..\u000a..')
+EXPRESSION = 11  # anything else
+
+MORE = 0  # the next row does not end in this buffer
+DONE = 1  # the statement is over
+FULL = 2  # the arrays, or the batch's bytes, are full
+BAD = 3  # this is no row
+
+QUOTE, DOUBLE_QUOTE, BACKTICK, BACKSLASH = ord("'"), ord('"'), ord("`"), ord("\\")
+NEWLINE, RETURN, TAB, SPACE, SEMICOLON, COMMA = ord("\n"), ord("\r"), ord("\t"), ord(" "), ord(";"), ord(",")
+OPEN, CLOSE, DOLLAR, DASH, SLASH, STAR, HASH, BANG = (
+    ord("("),
+    ord(")"),
+    ord("$"),
+    ord("-"),
+    ord("/"),
+    ord("*"),
+    ord("#"),
+    ord("!"),
+)
+BRACKET, BRACKET_END, COLON, UNDERSCORE, DOT, ZERO = ord("["), ord("]"), ord(":"), ord("_"), ord("."), ord("0")
+
+WORD = np.array([chr(b).isalnum() or b in b"_$" or b >= 128 for b in range(256)])
+LOOSE = np.array([WORD[b] or b in b"+-." for b in range(256)])
+BLANK = np.array([b in b" \t\r\n\f\v" for b in range(256)])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function once for all processes, and let other threads run while it does."""
+    return cast(Function, njit(nogil=True, cache=True)(function))
+
+
+@kernel
+def string_end(buf: Bytes, p: int, end: int, quote: int, backslash: bool) -> tuple[int, bool]:
+    """Return where the quote that closes a string stands (-1: not before `end`), and whether the string has escapes."""
+    escaped = False
+    while p < end:
+        b = buf[p]
+        if b == quote:
+            if p + 1 == end:
+                return -1, escaped
+            if buf[p + 1] != quote:
+                return p, escaped
+            escaped = True
+            p += 2
+        elif backslash and b == BACKSLASH:
+            escaped = True
+            p += 2
+        else:
+            p += 1
+    return -1, escaped
+
+
+@kernel
+def begins(buf: Bytes, p: int, end: int, text: Bytes) -> bool:
+    """Say whether the bytes from `p` on begin with `text`."""
+    if p + len(text) > end:
+        return False
+    for i in range(len(text)):  # noqa: SIM110  a generator does not compile
+        if buf[p + i] != text[i]:
+            return False
+    return True
+
+
+@kernel
+def dollar_end(buf: Bytes, p: int, end: int) -> tuple[int, int]:
+    """Return where a dollar-quoted string's text begins and ends; `(0, 0)` if `p` begins none, `(-1, -1)` if it is cut."""
+    tag = p + 1
+    while tag < end and WORD[buf[tag]] and buf[tag] != DOLLAR:
+        tag += 1
+    if tag == end:
+        return -1, -1
+    if buf[tag] != DOLLAR:
+        return 0, 0
+    delimiter = buf[p : tag + 1]
+    for q in range(tag + 1, end):
+        if buf[q] == DOLLAR and begins(buf, q, end, delimiter):
+            return tag + 1, q
+    return -1, -1
+
+
+@kernel
+def comment_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
+    """Return the place behind the comment that begins at `p`; `p` if none does, -1 if it does not end."""
+    b = buf[p]
+    if b != DASH and b != SLASH and not (b == HASH and dialect == MYSQL):
+        return p
+    if b != HASH:
+        if p + 2 >= end:
+            return -1
+        if b == SLASH and buf[p + 1] == STAR:
+            return _block_comment_end(buf, p + 2, end, dialect)
+        if b == SLASH or buf[p + 1] != DASH or (dialect == MYSQL and not BLANK[buf[p + 2]]):
+            return p
+    while p < end:
+        if buf[p] == NEWLINE:
+            return p + 1
+        p += 1
+    return -1
+
+
+@kernel
+def _block_comment_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
+    depth = 1
+    while p + 1 < end:
+        if buf[p] == STAR and buf[p + 1] == SLASH:
+            depth -= 1
+            p += 2
+            if depth == 0:
+                return p
+        elif dialect == POSTGRES and buf[p] == SLASH and buf[p + 1] == STAR:
+            depth += 1
+            p += 2
+        else:
+            p += 1
+    return -1
+
+
+@kernel
+def skip_blank(buf: Bytes, p: int, end: int, dialect: int) -> tuple[int, bool]:
+    """Pass over white space, `;` and comments between statements, but not over MySQL's conditional comments.
+
+    Returns the place reached and whether something stands there; if not, the caller reads on from that place.
+    """
+    while p < end:
+        if BLANK[buf[p]] or buf[p] == SEMICOLON:
+            p += 1
+            continue
+        if buf[p] == SLASH and dialect == MYSQL:
+            if p + 3 >= end:
+                return p, False
+            if buf[p + 2] == BANG or buf[p + 3] == BANG:
+                return p, True
+        after = comment_end(buf, p, end, dialect)
+        if after < 0:
+            return p, False
+        if after == p:
+            return p, True
+        p = after
+    return p, False
+
+
+@kernel
+def _word_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
+    after = p + 1
+    while after < end and WORD[buf[after]]:
+        after += 1
+    if after == end:
+        return 0
+    if dialect == POSTGRES and buf[after] == QUOTE and after == p + 1 and (buf[p] | 32) == ord("e"):
+        return string_end(buf, after + 1, end, QUOTE, True)[0] + 1
+    return after
+
+
+@kernel
+def _token_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
+    """Return the place behind the token that begins at `p`, 0 if it does not end before `end`."""
+    b = buf[p]
+    if b == DOLLAR and dialect == POSTGRES:
+        text, stop = dollar_end(buf, p, end)
+        return 0 if text < 0 else p + 1 if text == 0 else stop + text - p
+    if WORD[b]:
+        return _word_end(buf, p, end, dialect)
+    if b == QUOTE:
+        return string_end(buf, p + 1, end, QUOTE, strings != DOUBLED)[0] + 1
+    if b in (DOUBLE_QUOTE, BACKTICK):
+        return string_end(buf, p + 1, end, b, dialect == MYSQL and b == DOUBLE_QUOTE)[0] + 1
+    if b in (DASH, SLASH, HASH):
+        after = comment_end(buf, p, end, dialect)
+        return p + 1 if after == p else max(after, 0)
+    if b == BRACKET and dialect == SQLITE:
+        while p < end and buf[p] != BRACKET_END:
+            p += 1
+        return p if p < end else 0
+    return p + 1
+
+
+@kernel
+def statement_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> tuple[int, bool]:
+    """Return where the statement's `;` stands and True; else the start of what does not end before `end`, and False."""
+    while p < end:
+        if buf[p] == SEMICOLON:
+            return p, True
+        after = _token_end(buf, p, end, dialect, strings)
+        if after <= p:
+            return p, False
+        p = after
+    return end, False
+
+
+@kernel
+def next_statement(buf: Bytes, p: int, end: int, head: Bytes) -> int:
+    """Return the place behind `head` if the statement behind the `;` before `p` begins with it, else -1."""
+    while p < end and BLANK[buf[p]]:
+        p += 1
+    return p + len(head) if begins(buf, p, end, head) else -1
+
+
+@kernel
+def skip_rows(buf: Bytes, p: int, end: int, dialect: int, strings: int, head: Bytes) -> tuple[int, bool]:
+    """Pass over an INSERT's rows, and over the INSERTs with the same head that follow; returns as `statement_end` does."""
+    while True:
+        p, found = statement_end(buf, p, end, dialect, strings)
+        if not found:
+            return p, False
+        following = next_statement(buf, p + 1, end, head)
+        if following < 0:
+            return p, True
+        p = following

@@ -1,0 +1,118 @@
+"""A stream of bytes -> a window that slides over it: what is read and not yet used, in one buffer that kernels look at."""
+
+import gzip
+import zlib
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from pipeline.readers.sql_dump.scan import skip_blank, skip_rows, statement_end
+
+BLOCK = 8 << 20
+
+
+class Window:
+    """The unused bytes `data[start:end]` of a stream; `base + start` is the offset of the first in the stream.
+
+    `error` says what ended the stream too early (a cut `.gz`), or is empty. The buffer grows only where one row or one
+    statement other than an INSERT or COPY is longer than it.
+    """
+
+    def __init__(self, file: BinaryIO, block: int = BLOCK) -> None:
+        raw = getattr(file, "raw", None)
+        self._file: Any = (
+            raw if isinstance(raw, gzip.GzipFile) else file
+        )  # a GzipFile gives what precedes the cut of a cut file
+        self._block = block
+        self.data = bytearray(2 * block)
+        self.bytes = np.frombuffer(self.data, np.uint8)
+        self.start = self.end = self.base = 0
+        self.ended = False
+        self.error = ""
+
+    @property
+    def place(self) -> int:
+        """The offset of the first unused byte in the stream."""
+        return self.base + self.start
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, fewer than `size` only where the stream ends."""
+        while self.end - self.start < size and self.more():
+            pass
+        return bytes(self.data[self.start : min(self.end, self.start + size)])
+
+    def more(self) -> bool:
+        """Read on, behind the unused bytes, which move to the buffer's start; say whether there was more."""
+        if self.ended:
+            return False
+        rest = self.data[self.start : self.end]
+        self.base += self.start
+        self.start, self.end = 0, len(rest)
+        if len(rest) + self._block > len(self.data):
+            self.data = bytearray(2 * len(self.data))
+            self.bytes = np.frombuffer(self.data, np.uint8)
+        self.data[: len(rest)] = rest
+        stop = max(len(rest) + self._block, len(self.data) // 2)
+        with memoryview(self.data) as view:
+            while self.end < stop and not self.ended:
+                self._read(view[self.end : stop])
+        return self.end > len(rest)
+
+    def _read(self, view: memoryview) -> None:
+        try:
+            size = self._file.readinto1(view)
+        except (EOFError, OSError, zlib.error) as error:
+            self.error = str(error) or type(error).__name__
+            size = 0
+        self.end += size
+        self.ended = size == 0
+
+    def skip_blank(self, dialect: int) -> bool:
+        """Pass over what stands between statements; say whether there is a statement."""
+        found = False
+        while not found:
+            self.start, found = skip_blank(self.bytes, self.start, self.end, dialect)
+            if not found and not self.more():
+                break
+        return found or (self.start < self.end and not self.data.startswith((b"--", b"/*", b"#"), self.start))
+
+    def statement(self, dialect: int, strings: int) -> tuple[bytes, bool]:
+        """Take the next statement, with whether its `;` was there."""
+        scanned = 0
+        while True:
+            stop, found = statement_end(self.bytes, self.start + scanned, self.end, dialect, strings)
+            scanned = stop - self.start
+            if found or not self.more():
+                break
+        stop = stop + 1 if found else self.end
+        text = bytes(self.data[self.start : stop])
+        self.start = stop
+        return text, found
+
+    def skip(self, dialect: int, strings: int, head: bytes) -> bool:
+        """Pass over the rest of a statement, and those behind it that begin with `head`; say whether the last was whole."""
+        opening = np.frombuffer(head, np.uint8)
+        while True:
+            self.start, found = skip_rows(self.bytes, self.start, self.end, dialect, strings, opening)
+            if found:
+                self.start += 1
+                return True
+            if not self.more():
+                self.start = self.end
+                return False
+
+    def skip_past(self, mark: bytes) -> bool:
+        """Pass over everything up to a mark and the mark itself; say whether it was there."""
+        while True:
+            at = self.data.find(mark, self.start, self.end)
+            if at >= 0:
+                self.start = at + len(mark)
+                return True
+            self.start = max(self.start, self.end - len(mark) + 1)
+            if not self.more():
+                self.start = self.end
+                return False
+
+    def skip_line(self) -> None:
+        """Pass over the rest of the line."""
+        self.skip_past(b"\n")
