@@ -1,0 +1,109 @@
+"""Conversations -> tokens, of which the assistant's are supervised, each conversation proved or refused with the reason.
+
+A token is labelled by the characters it stands for: whatever overlaps an assistant turn is trained.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tokenizers
+
+from pipeline.errors import TokenizerError
+from pipeline.tokens.chat import Chat, Message, Rendered, Turn, Unfit
+from pipeline.tokens.rows import Tokens, concatenated
+from pipeline.tokens.tokenizer import Tokenizer
+
+TrainOn = Literal["assistant", "last", "all"]
+
+PROBE = [
+    {"role": "user", "content": "What is 2 + 2?"},
+    {"role": "assistant", "content": "It is 4."},
+    {"role": "user", "content": "And 3 + 3?"},
+    {"role": "assistant", "content": "It is 6."},
+]
+
+
+class Encoded(NamedTuple):
+    """Conversations as tokens: those that were proved, by position, and what is wrong with the others."""
+
+    tokens: Tokens
+    fit: list[int]
+    unfit: dict[int, Unfit]
+
+
+def encode(chat: Chat, conversations: Sequence[Sequence[Message]], train_on: TrainOn) -> Encoded:
+    """Render, encode, label and prove conversations.
+
+    Proved for each: every assistant turn has supervised tokens, its end-of-turn is among them, they decode to the very text of
+    the turn, and the BOS token stands nowhere but at the start. `train_on` says which tokens are supervised: those of every
+    `assistant` turn, of the `last` one, or `all`.
+    """
+    rendered: dict[int, Rendered] = {}
+    unfit: dict[int, Unfit] = {}
+    for place, messages in enumerate(conversations):
+        try:
+            rendered[place] = chat.render(messages)
+        except Unfit as problem:
+            unfit[place] = problem
+    backend = chat.tokenizer.backend
+    encodings = backend.encode_batch([one.text for one in rendered.values()], add_special_tokens=False)
+    proved: dict[int, Tokens] = {}
+    for (place, one), encoding in zip(rendered.items(), encodings, strict=True):
+        try:
+            proved[place] = _labelled(chat.tokenizer, one, encoding, train_on)
+        except Unfit as problem:
+            unfit[place] = problem
+    return Encoded(concatenated(list(proved.values())), list(proved), unfit)
+
+
+def probe(chat: Chat) -> None:
+    """Encode and prove a small conversation; raises `TokenizerError` where the template itself is what fails.
+
+    That the words of the conversation are not in the vocabulary says nothing of the template.
+    """
+    unfit = encode(chat, [PROBE], "assistant").unfit
+    if unfit and unfit[0].measure != "decoded_text":
+        raise TokenizerError(f"the chat template cannot be used: {unfit[0].reason}. Choose another with --chat-template.")
+
+
+def _labelled(tokenizer: Tokenizer, rendered: Rendered, encoding: tokenizers.Encoding, train_on: TrainOn) -> Tokens:
+    ids = np.array(encoding.ids, dtype=np.int32)
+    _prove_bos(tokenizer, ids)
+    places = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    supervised = np.full(len(ids), train_on == "all")
+    for turn in rendered.turns:
+        first = int(np.searchsorted(places[:, 1], turn.start, side="right"))
+        end = int(np.searchsorted(places[:, 0], turn.end, side="left"))
+        _prove_turn(tokenizer, rendered.text, turn, ids[first:end], places[first:end])
+        if train_on == "assistant" or turn is rendered.turns[-1]:
+            supervised[first:end] = True
+    return Tokens(ids, supervised, np.array([0, len(ids)], dtype=np.int64))
+
+
+def _prove_bos(tokenizer: Tokenizer, ids: npt.NDArray[np.int32]) -> None:
+    bos = tokenizer.token_id("bos_token")
+    if bos is not None and bos != tokenizer.token_id("eos_token") and (ids[1:] == bos).any():
+        raise Unfit("bos", "the BOS token stands inside the conversation")
+
+
+def _prove_turn(tokenizer: Tokenizer, text: str, turn: Turn, ids: npt.NDArray[np.int32], places: npt.NDArray[np.int64]) -> None:
+    if not len(ids):
+        raise Unfit("labels", "an assistant turn has no supervised token", turn.message)
+    if places[-1, 1] < turn.end:
+        raise Unfit("end_of_turn", "the end of the assistant's turn is not among the supervised tokens", turn.message)
+    expected = text[min(turn.start, places[0, 0]) : places[-1, 1]]  # a token may reach over the turn's edge
+    decoded = tokenizer.backend.decode(ids.tolist(), skip_special_tokens=False)
+    if decoded != expected and _bare(decoded) != _bare(expected):
+        raise Unfit("decoded_text", "the supervised tokens do not decode to the assistant's text", turn.message)
+
+
+def _bare(text: str) -> str:
+    """Return what is left of a text when a tokenizer has normalised it: no white space, one case, compatible forms.
+
+    >>> _bare("Ｈello  World") == _bare("hello world")
+    True
+    """
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

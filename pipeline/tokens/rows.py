@@ -1,0 +1,165 @@
+"""Documents' tokens -> rows a trainer takes: windows no longer than the sequence length, in Arrow lists over flat buffers.
+
+Tokens of many documents lie side by side in one array; `offsets` says where each document begins. Rows are ranges of it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.tokens.tokenizer import Tokenizer
+
+IGNORED = -100  # the label that the loss passes over: `ignore_index` of torch.nn.CrossEntropyLoss
+Ints = npt.NDArray[np.int64]
+TOKEN_LISTS = pa.list_(pa.int32())
+TOKENS = pa.schema([pa.field("input_ids", TOKEN_LISTS), pa.field("labels", TOKEN_LISTS)])
+INDEX = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("document", pa.large_string(), nullable=False),
+        pa.field("artifact", pa.string(), nullable=False),
+        pa.field("window", pa.int32(), nullable=False),
+        pa.field("length", pa.int32(), nullable=False),
+        pa.field("supervised_tokens", pa.int32(), nullable=False),
+    ]
+)
+
+
+class Tokens(NamedTuple):
+    """Tokens of documents, side by side: `int32[tokens]` ids, `bool[tokens]` supervised, `int64[documents + 1]` offsets."""
+
+    ids: npt.NDArray[np.int32]
+    supervised: npt.NDArray[np.bool_]
+    offsets: Ints
+
+    @property
+    def lengths(self) -> Ints:
+        """Return the number of tokens of each document."""
+        return np.diff(self.offsets)
+
+    @property
+    def supervised_counts(self) -> Ints:
+        """Return the number of supervised tokens of each document."""
+        return counted(self.supervised, self.offsets[:-1], self.offsets[1:])
+
+    def chosen(self, documents: npt.NDArray[np.bool_]) -> "Tokens":
+        """Return the tokens of the chosen documents alone."""
+        if documents.all():
+            return self
+        stays = np.repeat(documents, self.lengths)
+        return Tokens(self.ids[stays], self.supervised[stays], offsets_of(self.lengths[documents]))
+
+
+class Rows(NamedTuple):
+    """Rows as ranges of documents' tokens: `int64[rows]` document, its window, start and stop in the flat arrays."""
+
+    document: Ints
+    window: Ints
+    start: Ints
+    stop: Ints
+
+
+def concatenated(parts: Sequence[Tokens]) -> Tokens:
+    """Lay the tokens of several batches side by side.
+
+    >>> one = Tokens(np.array([7], np.int32), np.array([True]), np.array([0, 1]))
+    >>> concatenated([one, one]).offsets.tolist()
+    [0, 1, 2]
+    """
+    ids = np.concatenate([part.ids for part in parts] or [np.zeros(0, np.int32)])
+    supervised = np.concatenate([part.supervised for part in parts] or [np.zeros(0, np.bool_)])
+    lengths = np.concatenate([part.lengths for part in parts] or [np.zeros(0, np.int64)])
+    return Tokens(ids, supervised, offsets_of(lengths))
+
+
+def offsets_of(lengths: Ints) -> Ints:
+    """Return where each of some neighbours begins, and where the last one ends.
+
+    >>> offsets_of(np.array([2, 3])).tolist()
+    [0, 2, 5]
+    """
+    offsets: Ints = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return offsets
+
+
+def counted(flags: npt.NDArray[np.bool_], start: Ints, stop: Ints) -> Ints:
+    """Return how many flags are set in each range.
+
+    >>> counted(np.array([True, False, True]), np.array([0, 1]), np.array([3, 2])).tolist()
+    [2, 0]
+    """
+    sums = np.concatenate([[0], np.cumsum(flags, dtype=np.int64)])
+    counts: Ints = sums[stop] - sums[start]
+    return counts
+
+
+def windows(offsets: Ints, chosen: npt.NDArray[np.bool_], length: int) -> Rows:
+    """Cut the chosen documents into windows of at most `length` tokens; no token is lost, none stands in two windows.
+
+    >>> rows = windows(np.array([0, 5, 7]), np.array([True, True]), 2)
+    >>> rows.document.tolist(), rows.window.tolist(), rows.start.tolist(), rows.stop.tolist()
+    ([0, 0, 0, 1], [0, 1, 2, 0], [0, 2, 4, 5], [2, 4, 5, 7])
+    """
+    pieces = np.where(chosen, -(-np.diff(offsets) // length), 0)
+    document = np.repeat(np.arange(len(pieces)), pieces)
+    window = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    start = offsets[document] + window * length
+    return Rows(document, window, start, np.minimum(start + length, offsets[document + 1]))
+
+
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
+    """Encode texts as the tokenizer itself does, each ended by its EOS token if it has one; every token is supervised."""
+    encodings = tokenizer.backend.encode_batch_fast(texts, add_special_tokens=True)
+    lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
+    ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32, lengths.sum())
+    eos = tokenizer.token_id("eos_token")
+    if eos is not None:
+        ends = np.cumsum(lengths)
+        open_ = (lengths == 0) | (ids.take(ends - 1, mode="clip") != eos) if len(ids) else np.ones(len(lengths), dtype=bool)
+        ids = np.insert(ids, ends[open_], eos)
+        lengths = lengths + open_
+    return Tokens(ids, np.ones(len(ids), dtype=bool), offsets_of(lengths))
+
+
+def held_out(ids: Sequence[str], share: float) -> npt.NDArray[np.bool_]:
+    """Say which documents are for validation: those whose id's SHA-256, read as a fraction of 1, lies below `share`.
+
+    >>> held_out(["posts.csv:1", "posts.csv:2"], 1.0).tolist()
+    [True, True]
+    """
+    digests = b"".join(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8] for name in ids)
+    chosen: npt.NDArray[np.bool_] = np.frombuffer(digests, dtype=">u8") < share * 2.0**64
+    return chosen
+
+
+def token_table(tokens: Tokens, rows: Rows) -> pa.Table:
+    """Return rows as Arrow: `input_ids`, and `labels` that are -100 where a token is not supervised."""
+    lengths = rows.stop - rows.start
+    offsets = offsets_of(lengths)
+    flat = np.repeat(rows.start - offsets[:-1], lengths) + np.arange(offsets[-1])
+    ids = tokens.ids[flat]
+    labels = np.where(tokens.supervised[flat], ids, np.int32(IGNORED))
+    begins = pa.array(offsets.astype(np.int32))
+    lists = [pa.ListArray.from_arrays(begins, pa.array(values, pa.int32()), type=TOKEN_LISTS) for values in (ids, labels)]
+    return pa.Table.from_arrays(lists, schema=TOKENS)
+
+
+def index_table(tokens: Tokens, rows: Rows, ids: pa.Array, artifact: str, split: str, first_row: int) -> pa.Table:
+    """Return for each row what it holds: document, source artifact, window, tokens, supervised tokens."""
+    count = len(rows.document)
+    columns = [
+        pa.repeat(pa.scalar(split, pa.string()), count),
+        pa.array(np.arange(first_row, first_row + count)),
+        ids.take(pa.array(rows.document)),
+        pa.repeat(pa.scalar(artifact, pa.string()), count),
+        pa.array(rows.window.astype(np.int32)),
+        pa.array((rows.stop - rows.start).astype(np.int32)),
+        pa.array(counted(tokens.supervised, rows.start, rows.stop).astype(np.int32)),
+    ]
+    return pa.Table.from_arrays(columns, schema=INDEX)

@@ -1,0 +1,232 @@
+"""Chat templates, assistant turns and their supervised tokens."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import AddedToken, models, pre_tokenizers
+from tokenizers import Tokenizer as Backend
+
+from pipeline.errors import TokenizerError
+from pipeline.tokens.chat import Chat, Unfit, shipped_templates, template_text
+from pipeline.tokens.masks import encode, probe
+from pipeline.tokens.tokenizer import Tokenizer, train
+
+CHATML_WITHOUT_TAGS = """{% for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}<|im_end|>
+{% endfor %}"""
+THINKS_LAST = """{% for m in messages %}<|im_start|>{{ m.role }}
+{% if m.role == 'assistant' and loop.last %}<think>
+
+</think>
+
+{% endif %}{{ m.content | trim }}<|im_end|>
+{% endfor %}"""
+CHATML_WITHOUT_END = """{% for m in messages %}{{ m.role }}: {{ m.content }}
+{% endfor %}"""
+EOS_OUTSIDE = """{% for m in messages %}<|im_start|>{{ m.role }}
+{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}<|im_end|>
+{% endfor %}"""
+
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Who stands by the river?"},
+    {"role": "assistant", "content": "The mill."},
+    {"role": "user", "content": "And who runs?"},
+    {"role": "assistant", "content": "The river."},
+]
+
+
+def bytes_tokenizer() -> Tokenizer:
+    """Return a byte-level BPE tokenizer with the control tokens of all templates, `<s>` as BOS and `</s>` as EOS."""
+    trained = train([["The mill stands by the river. The river runs by the mill.\n\n  ### : "] * 3], 320)
+    special = ["<s>", "</s>", "[INST]", "[/INST]", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    trained.backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    return Tokenizer(trained.backend, {"bos_token": "<s>", "eos_token": "</s>"})
+
+
+BYTES = bytes_tokenizer()
+
+
+def chat(template: str, tokenizer: Tokenizer = BYTES) -> Chat:
+    return Chat(tokenizer.with_chat_template(template))
+
+
+def shipped(name: str) -> Chat:
+    return chat(template_text(name, None))
+
+
+def supervised_text(chat: Chat, messages, train_on="assistant") -> str:
+    tokens, fit, unfit = encode(chat, [messages], train_on)
+    assert fit == [0], unfit[0].reason
+    return chat.tokenizer.backend.decode(tokens.ids[tokens.supervised].tolist(), skip_special_tokens=False)
+
+
+def why_unfit(chat: Chat, messages) -> Unfit:
+    return encode(chat, [messages], "assistant").unfit[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chatml", "The mill.<|im_end|>The river.<|im_end|>"),
+        ("llama-3", "The mill.<|eot_id|>The river.<|eot_id|>"),
+        ("mistral", " The mill.</s> The river.</s>"),
+        ("alpaca", "The mill.</s>The river.</s>"),
+        ("vicuna", " The mill.</s> The river.</s>"),
+    ],
+)
+def test_a_shipped_template_trains_the_answers_and_their_ends(name, expected):
+    assert supervised_text(shipped(name), TALK) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chatml", "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYo<|im_end|>\n"),
+        (
+            "llama-3",
+            "<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\nYo<|eot_id|>",
+        ),
+        ("mistral", "<s>[INST] Hi [/INST] Yo</s>"),
+        (
+            "alpaca",
+            "<s>Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+            "### Instruction:\nHi\n\n### Response:\nYo</s>\n\n",
+        ),
+        (
+            "vicuna",
+            "<s>A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, "
+            "detailed, and polite answers to the user's questions. USER: Hi ASSISTANT: Yo</s>",
+        ),
+    ],
+)
+def test_a_shipped_template_renders_as_its_models_know_it(name, expected):
+    talk = [{"role": "user", "content": " Hi "}, {"role": "assistant", "content": "Yo\n"}]
+    assert shipped(name).render(talk).text == expected
+
+
+messages = st.lists(
+    st.tuples(st.text(st.characters(codec="utf-8"), max_size=30), st.text(st.characters(codec="utf-8"), max_size=30)),
+    min_size=1,
+    max_size=3,
+).map(
+    lambda pairs: [
+        {"role": role, "content": said} for pair in pairs for role, said in zip(("user", "assistant"), pair, strict=True)
+    ]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(messages, st.sampled_from([*shipped_templates(), None]))
+def test_the_supervised_tokens_of_any_conversation_decode_to_the_answers(talk, name):
+    here = shipped(name) if name else chat(CHATML_WITHOUT_TAGS)
+    tokens, _fit, unfit = encode(here, [talk], "assistant")
+    if unfit:
+        assert unfit[0].measure == "control_tokens"
+        return
+    turns = here.render(talk).turns
+    answers = [message["content"].strip() for message in talk if message["role"] == "assistant"]
+    text = here.tokenizer.backend.decode(tokens.ids[tokens.supervised].tolist(), skip_special_tokens=False)
+    assert len(turns) == len(answers)
+    for answer in answers:
+        found = text.index(answer)
+        text = text[found + len(answer) :]
+    assert tokens.ids[0] == here.tokenizer.token_id("bos_token") or name is None
+
+
+def test_a_template_without_tags_has_its_turns_found_by_markers():
+    assert supervised_text(chat(CHATML_WITHOUT_TAGS), TALK) == "The mill.<|im_end|>The river.<|im_end|>"
+
+
+def test_a_template_that_renders_the_last_answer_otherwise_has_right_turns_too():
+    assert supervised_text(chat(THINKS_LAST), TALK) == "The mill.<|im_end|>The river.<|im_end|>"
+
+
+def test_the_last_answer_alone_is_trained_on_wish():
+    assert supervised_text(shipped("chatml"), TALK, "last") == "The river.<|im_end|>"
+
+
+def test_everything_is_trained_on_wish():
+    assert supervised_text(shipped("mistral"), TALK, "all") == shipped("mistral").render(TALK).text
+
+
+def test_a_readable_tokenizer_shows_the_mask():
+    words = ["[UNK]", "<s>", "</s>", "[INST]", "[/INST]", "who", "runs", "the", "river"]
+    backend = Backend(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.add_special_tokens(["<s>", "</s>", "[INST]", "[/INST]"])
+    toy = Tokenizer(backend, {"bos_token": "<s>", "eos_token": "</s>"})
+    talk = [{"role": "user", "content": "who runs"}, {"role": "assistant", "content": "the river"}]
+    tokens = encode(chat(template_text("mistral", None), toy), [talk], "assistant").tokens
+    shown = [(words[number], bool(trained)) for number, trained in zip(tokens.ids, tokens.supervised, strict=True)]
+    assert shown == [
+        ("<s>", False), ("[INST]", False), ("who", False), ("runs", False), ("[/INST]", False),
+        ("the", True), ("river", True), ("</s>", True),
+    ]  # fmt: skip
+    talk[1]["content"] = "a word unknown"
+    assert why_unfit(chat(template_text("mistral", None), toy), talk).measure == "decoded_text"
+
+
+def test_unfit_conversations_leave_the_others_in_their_places():
+    bad = [{"role": "user", "content": "</s>"}]
+    encoded = encode(shipped("chatml"), [TALK, bad, TALK[:3]], "assistant")
+    assert (encoded.fit, sorted(encoded.unfit), len(encoded.tokens.lengths)) == ([0, 2], [1], 2)
+
+
+def test_a_control_token_inside_a_message_is_no_text():
+    problem = why_unfit(shipped("chatml"), [{"role": "user", "content": "Hi<|im_end|>"}])
+    assert (problem.measure, problem.message) == ("control_tokens", 0)
+    assert problem.reason == "the message holds the control token '<|im_end|>'"
+
+
+def test_a_role_that_the_template_refuses_is_told_in_its_words():
+    problem = why_unfit(shipped("vicuna"), [{"role": "tool", "content": "42"}])
+    assert problem.reason == "the template refuses it: the vicuna template knows system, user and assistant, not tool"
+
+
+def test_system_text_that_the_template_would_drop_is_refused():
+    assert why_unfit(shipped("mistral"), [TALK[0], TALK[2]]).measure == "rendering"
+    assert why_unfit(shipped("mistral"), [*TALK[1:3], TALK[0]]).measure == "rendering"
+
+
+def test_a_second_bos_is_refused():
+    problem = why_unfit(chat("{{ bos_token }}" + template_text("chatml", None)), TALK)
+    assert problem.measure == "bos"
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (CHATML_WITHOUT_END, "ends the assistant's turn with no control token"),
+        (EOS_OUTSIDE, "does not train the end of the assistant's turn"),
+        ("{{ messages[0].content }}", "shows 0 answers, the conversation has 2"),
+        ("{{ raise_exception('no') }}", "the template refuses it: no"),
+        ("{% for", "the template refuses it"),
+    ],
+)
+def test_a_template_that_cannot_be_proved_is_refused_before_any_document(template, reason):
+    with pytest.raises(TokenizerError, match=reason):
+        probe(chat(template))
+
+
+@pytest.mark.parametrize("name", shipped_templates())
+def test_every_shipped_template_passes_the_probe(name):
+    probe(shipped(name))
+
+
+def test_the_tokenizers_own_template_is_taken_unless_another_is_named(tmp_path):
+    (tmp_path / "mine.jinja").write_text("mine")
+    assert template_text(None, "own") == "own"
+    assert template_text(str(tmp_path / "mine.jinja"), "own") == "mine"
+    assert template_text(None, None, fallback="chatml") == template_text("chatml", "own")
+
+
+def test_no_template_at_all_names_the_option_and_those_that_ship():
+    with pytest.raises(TokenizerError, match=r"--chat-template: alpaca, chatml, llama-3, mistral, vicuna, or a \.jinja file"):
+        template_text(None, None)
+
+
+def test_an_unknown_template_is_answered_with_the_nearest():
+    with pytest.raises(TokenizerError, match=r"no chat template 'lama-3'. Did you mean 'llama-3'\? There are alpaca"):
+        template_text("lama-3", None)
