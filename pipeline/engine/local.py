@@ -53,7 +53,7 @@ class Local:
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["pipeline.stages.ingest", "pipeline.stages.clean"])
+            context.set_forkserver_preload(["pipeline.stages.ingest", "pipeline.stages.clean", "pipeline.stages.tokenize"])
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         return self._pool
 
@@ -66,3 +66,4 @@ def _start_worker() -> None:
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["POLARS_MAX_THREADS"] = "1"

@@ -29,6 +29,7 @@ from pipeline.sources import Source, content_hash, expand
 VERSION = 1  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 SHARD_BYTES = 32 << 20  # a shard's documents in memory
+FOREIGN = "foreign"  # no reader's format: the file is rejected, its bytes stay where they are
 ROW_SETTINGS = ("text_column", "id_column", "keep_columns")
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64())])
@@ -105,7 +106,7 @@ def _plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[
             continue
         given = {**shared, **own}
         for found in expand([str(given.pop("path"))]):
-            source = replace(found, format=given.get("format") or format_of(found))
+            source = replace(found, format=given.get("format") or _format(found, named=str(own["path"])))
             if found.name in planned and planned[found.name][0].path != found.path:
                 raise SourceError(f"two sources would be named {found.name!r}: {planned[found.name][0].path} and {found.path}.")
             key = repr((source.format, sorted(map(repr, given.items()))))
@@ -118,9 +119,19 @@ def _plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[
     return [planned[name] for name in sorted(planned)]
 
 
+def _format(source: Source, *, named: str) -> str:
+    """Tell a source's format; a file that stands in a folder among others may be of a foreign one."""
+    try:
+        return format_of(source)
+    except SourceError:
+        if source.path == named:
+            raise
+        return FOREIGN
+
+
 def _settings(source: Source, given: Settings, own: Settings) -> tuple[Settings, list[str]]:
     """Check one source's settings; what was set for all sources and this reader does not know is not for it."""
-    of_reader = fields_of(reader(source.format))
+    of_reader = fields_of(reader(source.format)) if source.format != FOREIGN else {}
     of_rows = {name: fields_of(ingest)[name] for name in ROW_SETTINGS}
     fields = {**of_reader, **of_rows}
     wanted = {key: value for key, value in given.items() if key != "format" and (key in fields or key in own)}
@@ -176,6 +187,9 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
 
 def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
     """Have a source read, and its rows formed into documents and rejections."""
+    if source.format == FOREIGN:
+        yield Rejection("", "no reader for this kind of file (--format says how to read it)", b"")
+        return
     own = {key: value for key, value in settings.items() if key not in ROW_SETTINGS}
     for_rows = {key: settings[key] for key in ROW_SETTINGS if settings[key] is not None}
     for found in reader(source.format)(source, **own):
