@@ -1,0 +1,207 @@
+import contextlib
+import hashlib
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+pytest.importorskip("bitsandbytes")
+
+import pyarrow.parquet as pq
+from datasets import Dataset, DatasetDict, Features, List, Value
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from pipeline.artifacts import Identity, Store
+from pipeline.engine.local import Local
+from pipeline.errors import TrainingError
+from pipeline.run import Run
+from pipeline.stages.train import train
+
+WORDS = 40
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+}
+QUICK = {"model": {"config": CONFIG}, "lora_r": 4, "learning_rate": 1e-2, "warmup_ratio": 0.0, "evals_per_epoch": 2}
+
+
+class Notebook:
+    """Writes down what a stage tells."""
+
+    def __init__(self):
+        self.lines = []
+        self.tracked = []
+
+    def track(self, label, answers, total):
+        for answer in answers:
+            yield answer
+            self.tracked.append(f"{label} {answer + 1}/{total}")
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def tokenizer():
+    vocabulary = {"<unk>": 0, "<s>": 1, **{f"w{index}": index for index in range(2, WORDS)}}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", bos_token="<s>")
+
+
+def rows(count):
+    ids = [[1, *(2 + (7 * n + step) % (WORDS - 2) for step in range(4 + n % 9))] for n in range(count)]
+    features = Features(dict.fromkeys(["input_ids", "labels"], List(Value("int32"))))
+    return Dataset.from_dict({"input_ids": ids, "labels": ids}, features=features)
+
+
+def tokenized(store, training=32, validation=4):
+    """A tokenize artifact, made by hand."""
+    with store.draft(Identity("tokenize", {"rows": [training, validation]}), "numbers") as draft:
+        DatasetDict({"train": rows(training), "validation": rows(validation)}).save_to_disk(
+            str(draft.path / "tokens"), num_shards={"train": 1, "validation": 1}
+        )
+        tokenizer().save_pretrained(draft.path / "tokenizer")
+        count = training + validation
+        return draft.publish({"in": count, "kept": count}, versions={}, run={})
+
+
+def run_in(folder, progress=None):
+    return Run(Store(folder), Local(1), progress or Notebook())
+
+
+def digests(artifact, *but):
+    files = {path.relative_to(artifact.path).as_posix(): path for path in artifact.path.rglob("*") if path.is_file()}
+    kept = {name: path for name, path in files.items() if not name.startswith(("manifest", "speed", *but))}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()}
+
+
+def test_an_adapter_its_base_metrics_and_a_picture_are_left_behind(tmp_path):
+    run = run_in(tmp_path)
+    artifact = train(tokenized(run.store), "numbers", run, **QUICK)
+    assert sorted({entry["path"].split("/")[0] for entry in artifact.manifest.files}) == [
+        "adapter", "base", "learning_curve.png", "metrics", "speed",
+    ]  # fmt: skip
+    assert artifact.manifest.rows == {"in": 36, "kept": 36, "removed": 0, "rejected": 0}
+    assert artifact.verify() == []
+
+
+def test_metrics_hold_every_step_and_every_evaluation(tmp_path):
+    run = run_in(tmp_path)
+    artifact = train(tokenized(run.store), "numbers", run, **QUICK)
+    metrics = pq.read_table(artifact.files("metrics")[0]).to_pylist()
+    assert [row["step"] for row in metrics if row["split"] == "train"] == [1, 2, 3, 4]
+    assert [row["step"] for row in metrics if row["split"] == "validation"] == [0, 2, 4]
+    assert metrics[-1]["loss"] < metrics[0]["loss"]
+    assert pq.read_table(artifact.files("speed")[0])["tokens_per_second"].to_numpy().min() > 0
+
+
+def test_counts_say_where_each_loss_began_and_ended(tmp_path):
+    run = run_in(tmp_path)
+    training, validation = train(tokenized(run.store), "numbers", run, **QUICK).manifest.counts
+    assert (training["split"], validation["split"]) == ("train", "validation")
+    assert validation["steps"] == validation["best_step"] == 4
+    assert validation["first_loss"] > validation["last_loss"] == validation["best_loss"]
+
+
+def test_progress_tells_every_step_and_every_evaluation(tmp_path):
+    told = Notebook()
+    run = run_in(tmp_path, told)
+    train(tokenized(run.store), "numbers", run, **QUICK)
+    assert told.tracked == ["train 1/4", "train 2/4", "train 3/4", "train 4/4"]
+    assert [line.split(":")[0] for line in told.lines if line.startswith("step")] == ["step 0/4", "step 2/4", "step 4/4"]
+    assert "training loss" in told.lines[-1]
+
+
+def test_nothing_but_progress_reaches_the_terminal(tmp_path, capfd):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    capfd.readouterr()
+    train(parent, "numbers", run, **QUICK)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_same_training_is_answered_from_the_store(tmp_path):
+    told = Notebook()
+    run = run_in(tmp_path, told)
+    parent = tokenized(run.store)
+    first = train(parent, "numbers", run, **QUICK)
+    told.lines.clear()
+    assert train(parent, "numbers", run, **QUICK).ref == first.ref
+    assert told.lines == [f"{first.ref}: already there, nothing to do"]
+
+
+def test_two_stores_hold_the_same_bytes(tmp_path):
+    ours, theirs = (
+        train(tokenized(run.store), "numbers", run, **QUICK) for run in map(run_in, (tmp_path / "a", tmp_path / "b"))
+    )
+    assert ours.ref == theirs.ref
+    assert digests(ours) == digests(theirs)
+
+
+def test_a_training_that_was_stopped_begins_anew_and_ends_with_the_same_bytes(tmp_path):
+    class Stopping(Notebook):
+        def say(self, line):
+            if line.startswith("step 2"):
+                raise KeyboardInterrupt
+
+    stopped, calm = run_in(tmp_path / "a", Stopping()), run_in(tmp_path / "b")
+    parent = tokenized(stopped.store)
+    with pytest.raises(KeyboardInterrupt):
+        train(parent, "numbers", stopped, **QUICK)
+    assert Store(tmp_path / "a").list("train") == []
+    again = train(parent, "numbers", run_in(tmp_path / "a"), **QUICK)
+    assert digests(again) == digests(train(tokenized(calm.store), "numbers", calm, **QUICK))
+
+
+def test_a_setting_changes_the_fingerprint_and_so_does_the_model(tmp_path):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    mistral = {"model": {"config": {**CONFIG, "model_type": "mistral"}}}
+    changes = [{}, {"seed": 7}, mistral]
+    refs = {train(parent, "numbers", run, **{**QUICK, "max_steps": 1, **change}).ref for change in changes}
+    assert len(refs) == 3
+
+
+def test_a_model_folder_may_be_moved(tmp_path):
+    run = run_in(tmp_path / "store")
+    parent = tokenized(run.store)
+    made = train(parent, "numbers", run, **{**QUICK, "max_steps": 1})
+    (made.path / "base").rename(tmp_path / "here")
+    first = train(parent, "moved", run, **{**QUICK, "model": str(tmp_path / "here"), "max_steps": 1})
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert train(parent, "moved", run, **{**QUICK, "model": str(tmp_path / "there"), "max_steps": 1}).ref == first.ref
+    assert str(tmp_path) not in str(first.manifest.recipe)
+
+
+def test_no_validation_rows_leave_a_curve_without_validation(tmp_path):
+    run = run_in(tmp_path)
+    artifact = train(tokenized(run.store, validation=0), "numbers", run, **QUICK)
+    assert [count["split"] for count in artifact.manifest.counts] == ["train"]
+
+
+def test_an_empty_training_split_is_refused_before_anything_is_published(tmp_path):
+    run = run_in(tmp_path)
+    with pytest.raises(TrainingError, match="the training split is empty"):
+        train(tokenized(run.store, training=0), "numbers", run, **QUICK)
+    assert run.store.list("train") == []
+
+
+@pytest.mark.parametrize("training", [0, 32])
+def test_the_bar_closes_when_training_ends_and_when_it_cannot_go_on(tmp_path, training):
+    closed = []
+
+    class Bar(Notebook):
+        def track(self, label, answers, total):
+            yield from answers
+            closed.append(label)
+
+    run = run_in(tmp_path, Bar())
+    with contextlib.suppress(TrainingError):
+        train(tokenized(run.store, training=training), "numbers", run, **QUICK)
+    assert closed == ["train"]
