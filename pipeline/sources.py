@@ -36,11 +36,15 @@ def expand(named: Sequence[str]) -> list[Source]:
     found: dict[str, str] = {}
     for argument in named:
         for name, path in _files(argument):
+            name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be any bytes
             if found.setdefault(name, path) != path:
-                raise SourceError(
-                    f"two sources would be named {name!r}: {found[name]} and {path}. Name the folder that holds both instead."
-                )
+                raise collision(name, found[name], path)
     return [Source(name, found[name]) for name in sorted(found)]
+
+
+def collision(name: str, one: str, other: str) -> SourceError:
+    """Return the error that says that two files would have one name."""
+    return SourceError(f"two sources would be named {name!r}: {one} and {other}. Name the folder that holds both instead.")
 
 
 def _files(argument: str) -> list[tuple[str, str]]:
@@ -51,12 +55,17 @@ def _files(argument: str) -> list[tuple[str, str]]:
         return [(path.name, argument)]
     if glob.has_magic(argument):
         root = _static_root(path)
-        matches = [Path(match) for match in glob.glob(argument, recursive=True)]  # noqa: PTH207  it may be absolute
-        files = [(_below(root, match), str(match)) for match in matches if match.is_file()]
+        pattern = path.relative_to(root).as_posix()
+        matches = [match for match in root.glob(pattern) if match.is_file() and not _hidden(match.relative_to(root), pattern)]
+        files = [(_below(root, match), str(match)) for match in matches]
         if files:
             return files
-        raise SourceError(f"no file matches {argument!r}.")
+        raise SourceError(f"no file matches {argument!r}. Check the path, and quote it, so that the shell leaves it alone.")
     raise SourceError(f"{argument}: no such file or folder. Check the path.")
+
+
+def _hidden(path: Path, pattern: str) -> bool:
+    return "/." not in f"/{pattern}" and any(part.startswith(".") for part in path.parts)
 
 
 def _static_root(pattern: Path) -> Path:
@@ -81,7 +90,7 @@ def _folder(root: Path) -> list[tuple[str, str]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     if not files:
-        raise SourceError(f"{root}: the folder holds no files.")
+        raise SourceError(f"{root}: the folder holds no files. Check the path; hidden files are passed over.")
     return [(_below(root, file), str(file)) for file in files]
 
 

@@ -51,7 +51,14 @@ def test_the_console_session_prints_what_the_readme_shows(home: Path) -> None:
     printed = ""
     for command in re.findall(r"^\$ (.*)$", shown, re.MULTILINE):
         done = subprocess.run(
-            command, shell=True, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+            command,
+            shell=True,
+            cwd=home,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
         )
         printed += f"$ {command}\n{done.stdout}"
     assert steady(printed) == steady(shown)
