@@ -36,6 +36,7 @@ from pipeline.errors import (
 STAGES = ("ingest", "clean", "tokenize", "train")
 FORMAT = 1  # of the artifact's folder; it enters the fingerprint
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 COUNTED = {"documents": "kept", "removed": "removed", "rejected": "rejected"}
 
 Answer = TypeVar("Answer")
@@ -110,12 +111,11 @@ class Artifact:
     def verify(self) -> list[str]:
         """Recompute every checksum; return what is wrong, one line each."""
         expected = {entry["path"]: entry for entry in self.manifest.files}
-        found = set(_files_below(self.path)) - {MANIFEST}
+        found = set(_files_below(self.path)) - {MANIFEST, LOCK}  # a run that was killed behind the manifest leaves its lock
         problems = [f"{name}: missing" for name in sorted(expected.keys() - found)]
         problems += [f"{name}: not in the manifest" for name in sorted(found - expected.keys())]
         for name in sorted(expected.keys() & found):
-            entry = _entry(self.path, name)
-            if entry["sha256"] != expected[name]["sha256"]:
+            if _sha256(self.path / name) != expected[name]["sha256"]:
                 problems.append(f"{name}: its checksum is not the manifest's")
         return problems
 
@@ -132,18 +132,36 @@ class Draft:
         self.ref = f"{identity.stage}/{name}@{identity.fingerprint}"
         self.path = store.root / identity.stage / f"{name}@{identity.fingerprint}"
         self.work = self.path / "work"
+        self._done = self.path / ".done"
         self._started = time.time()
 
     def __enter__(self) -> "Draft":
         with refusals(self.path):
-            self.work.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR)
+        try:
+            self._begin()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def _begin(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._lock)
             raise DraftInUse(self.ref) from error
-        return self
+        with refusals(self.path):
+            if (self.path / MANIFEST).exists():  # published by another prep between the look into the store and the lock
+                (self.path / LOCK).unlink(missing_ok=True)
+                raise DraftInUse(self.ref)
+            self._clear()
+            self.work.mkdir(exist_ok=True)
+
+    def _clear(self) -> None:
+        """Remove the work that an earlier `publish` has put aside."""
+        if self._done.exists():
+            shutil.rmtree(self._done)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._lock)
@@ -156,10 +174,11 @@ class Draft:
         if rows["in"] != rows["kept"] + rows["removed"] + rows["rejected"]:
             raise RowsLost(self.ref, rows)
         with refusals(self.path):
-            shutil.rmtree(self.work)
+            self.work.rename(self._done)  # first, so that a run that is killed here leaves no half of it to go on from
+            self._clear()
             for leftover in self.path.rglob("*.tmp"):
                 leftover.unlink()
-            names = sorted(set(_files_below(self.path)) - {".lock"})
+            names = sorted(set(_files_below(self.path)) - {LOCK})
         with ThreadPoolExecutor() as pool:
             files = list(pool.map(lambda name: _entry(self.path, name), names))
         self._count(rows, files)
@@ -170,8 +189,8 @@ class Draft:
             identity.sources, rows, list(counts), files, versions, run,
         )  # fmt: skip
         with atomic(self.path / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n")
-        (self.path / ".lock").unlink()
+            temporary.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (self.path / LOCK).unlink()
         return Artifact(self.path, manifest)
 
     def _count(self, rows: dict[str, int], files: list[dict[str, Any]]) -> None:
@@ -182,10 +201,12 @@ class Draft:
 
 
 class Store:
-    """All artifacts below one folder."""
+    """All artifacts below one folder, which need not be there yet; raises `StoreError` where it is a file."""
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{root} is a file, and a store is a folder. Choose another with --store.")
 
     def list(self, stage: str | None = None) -> "Artifacts":
         """Return the artifacts, newest first: the last made or asked for."""
@@ -204,11 +225,15 @@ class Store:
         known = self.list(wanted or stage)
         matches = [a for a in known if name in ("", a.manifest.name) and a.manifest.fingerprint.startswith(prefix)]
         if not matches:
-            raise ArtifactNotFound(ref, self.root, [a.manifest.name for a in known] + [a.ref for a in known])
+            raise ArtifactNotFound(ref, self.root, self._names())
         fingerprints = {match.manifest.fingerprint for match in matches}
         if prefix and len(fingerprints) > 1:
             raise AmbiguousRef(ref, sorted(match.ref for match in matches))
         return matches[0]
+
+    def _names(self) -> Iterator[str]:
+        for found in (artifact.manifest for artifact in self.list()):
+            yield from (found.name, f"{found.stage}/{found.name}", found.ref)
 
     def newest(self, stage: str) -> Artifact:
         """Return the newest artifact of a stage; raises `ArtifactNotFound` where there is none."""
@@ -222,7 +247,7 @@ class Store:
         path = self.root / identity.stage / f"{checked_name(name)}@{identity.fingerprint}"
         if not (path / MANIFEST).exists():
             return None
-        with contextlib.suppress(PermissionError):  # a store that is read-only for us still answers
+        with contextlib.suppress(OSError):  # a store that is read-only still answers
             os.utime(path / MANIFEST)
         return _load(path)
 
@@ -260,7 +285,7 @@ def remembered(answer: Path, work: Callable[[], dict[str, Any]]) -> dict[str, An
         return known
     result = work()
     with atomic(answer) as temporary:
-        temporary.write_text(canonical(result))
+        temporary.write_text(json.dumps(result))
     return result
 
 
@@ -289,7 +314,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = os.strerror(error.errno) if error.errno else f"the disk is full or failing: {error}"
         raise StoreError(
             f"{path}: cannot write ({reason}). Mend that or choose another --store, and run the same command "
             f"again: finished shards are kept."
@@ -304,12 +329,15 @@ def _files_below(root: Path) -> Iterator[str]:
 
 def _entry(root: Path, name: str) -> dict[str, Any]:
     path = root / name
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": digest}
+    entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
     if path.suffix == ".parquet":
         entry["rows"] = parquet_rows(path)
     return entry
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parquet_rows(path: Path) -> int:
@@ -325,7 +353,7 @@ def parquet_rows(path: Path) -> int:
 
 def _load(path: Path) -> Artifact:
     try:
-        return Artifact(path, Manifest(**json.loads((path / MANIFEST).read_text())))
+        return Artifact(path, Manifest(**json.loads((path / MANIFEST).read_text(encoding="utf-8"))))
     except (ValueError, TypeError) as error:
         raise BrokenArtifact(
             f"{path / MANIFEST}: not a manifest ({error}). Remove the folder and run its stage again."

@@ -291,7 +291,7 @@ def list_(what: str, store: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("ref")
-@click.option("--documents", type=int, default=3, show_default=True, help="How many documents to print.")
+@click.option("--documents", type=click.IntRange(min=0), default=3, show_default=True, help="How many documents to print.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def show(ref: str, documents: int, store: str, as_json: bool) -> None:

@@ -83,9 +83,12 @@ def schema(kind: Kind, extra: Sequence[pa.Field] = ()) -> pa.Schema:
 def ledger_schema(documents: pa.Schema) -> pa.Schema:
     """Return the schema of removed documents: their own columns and why they went.
 
-    `evidence` lists what was found: its label (a phrase, a kind), the text, the message's number and the bytes in it.
+    `evidence` lists what was found: its label (a phrase, a kind), the text, the message's number and the bytes in it. A
+    document's own column that has a reason's name is `own_value`, `own_filter`, ... here.
     """
-    return pa.schema([*documents, *WHY])
+    reasons = {field.name for field in WHY}
+    own = [field.with_name(f"own_{field.name}") if field.name in reasons else field for field in documents]
+    return pa.schema([*own, *WHY])
 
 
 def ledger(documents: pa.Table, filter_: str, **why: Any) -> pa.Table:  # noqa: ANN401  a column, or one value for all
@@ -140,7 +143,7 @@ def form(
     why = pc.coalesce(why, why_id)
     columns = {"id": ids, ("text" if kind == "text" else "messages"): body}
     columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
-    extra = names if keep_columns == "all" else list(keep_columns)
+    extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
         if name not in CORE:
             columns[name] = _column(source, table, name)
@@ -155,9 +158,13 @@ def form(
 
 def _column(source: Source, table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
-        hint = did_you_mean(name, table.column_names)
-        raise SourceError(f"{source.path}: no column {name!r}.{hint} It has: {', '.join(table.column_names)}.")
+        raise no_column(source, name, table.column_names)
     return table[name]
+
+
+def no_column(source: Source, name: str, known: Sequence[str]) -> SourceError:
+    """Return the error that says that a source has no such column, and which it has."""
+    return SourceError(f"{source.path}: no column {name!r}.{did_you_mean(name, known)} It has: {', '.join(known)}.")
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -181,12 +188,31 @@ def _text(source: Source, table: pa.Table, text_column: str | None) -> pa.Chunke
     if "{" not in text_column or text_column in table.column_names:
         return as_text(_column(source, table, text_column))
     parts: list[pa.Scalar | pa.ChunkedArray] = []
-    for literal, field, _spec, _conversion in string.Formatter().parse(text_column):
+    for literal, field in _template(source, text_column):
         parts.append(pa.scalar(literal, STRING))
         if field is not None:
             parts.append(as_text(_column(source, table, field)).fill_null(""))
     joined = pc.binary_join_element_wise(*parts, pa.scalar("", STRING))
     return joined if isinstance(joined, pa.ChunkedArray) else pa.chunked_array([joined])
+
+
+def _template(source: Source, text_column: str) -> list[tuple[str, str | None]]:
+    """Cut a template into literals, each with the column behind it."""
+    why = ""
+    try:
+        parts = list(string.Formatter().parse(text_column))
+    except ValueError as error:
+        parts, why = [], str(error)
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        why = "a column's name stands alone in its braces"
+    elif not why and not any(field for _, field, _, _ in parts):
+        why = "it names no column"
+    if why:
+        raise SourceError(
+            f"{source.path}: {text_column!r} is no template ({why}). Write columns in braces, like '{{title}} {{body}}'; "
+            f"a brace of the text itself is doubled."
+        )
+    return [(literal, field) for literal, field, _, _ in parts]
 
 
 def _why_no_text(text: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import phrase_lists
 from pipeline.artifacts import Artifact
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import RecipeError, UsageError
@@ -22,6 +23,7 @@ from pipeline.stages.train import train
 from pipeline.steps import plan
 
 Settings = dict[str, Any]
+NO_INGEST = "ingest: the section is missing; it needs at least {sources: [...]}"
 INGEST_FIELDS: Fields = {"sources": (str | list[str | dict[str, Any]], ...), **fields_of(ingest)}
 
 
@@ -40,23 +42,29 @@ def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[
     """Run ingest for what the command line names, else for each data set of the recipe."""
     if sources:
         section = recipe.section("ingest")
-        own = dict(section) if isinstance(section, Mapping) and "sources" in section else {}
-        yield _ingest(recipe, name or default_name(sources), {**own, "sources": list(sources), **flags}, run)
+        own = section if isinstance(section, Mapping) and "sources" in section else {}
+        given = _with_flags(own, {"sources": list(sources), **flags})
+        yield _ingest(recipe, name or default_name(sources), given, run)
         return
-    for data_set, section in _data_sets(recipe, "ingest").items():
-        yield _ingest(recipe, name or data_set, {**section, **flags}, run)
+    data_sets = _data_sets(recipe, "ingest")
+    if not data_sets:
+        raise RecipeError(recipe.where, [NO_INGEST])
+    for data_set, section in data_sets.items():
+        yield _ingest(recipe, name or data_set, _with_flags(section, flags), run)
 
 
 def clean_all(
     recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, slop_lists: Sequence[str]
 ) -> Iterator[Artifact]:
     """Run clean for each parent: those named, else the recipe's data sets, else the newest of ingest."""
+    for slop_list in slop_lists:
+        phrase_lists.load(slop_list)
     section = recipe.section("clean")
     for parent in _parents("ingest", refs, recipe, run):
         steps = section.get(parent.manifest.name) if isinstance(section, Mapping) else section
         if steps is None:
             raise RecipeError(recipe.where, [f"clean: no steps for {parent.manifest.name!r}"])
-        steps = with_slop_lists(steps, slop_lists) if slop_lists else steps
+        steps = with_slop_lists(steps, slop_lists) if slop_lists and isinstance(steps, list) else steps
         if problems := plan(steps)[1]:
             raise RecipeError(recipe.where, problems)
         yield clean(parent, name or parent.manifest.name, run, steps=steps)
@@ -65,14 +73,14 @@ def clean_all(
 def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Run tokenize over all parents: those named, else the recipe's data sets, else the newest of clean."""
     parents = _parents("clean", refs, recipe, run)
-    settings = _checked(recipe, "tokenize", fields_of(tokenize), {**(recipe.section("tokenize") or {}), **flags})
+    settings = _checked(recipe, "tokenize", fields_of(tokenize), _with_flags(recipe.section("tokenize"), flags))
     return tokenize(parents, name or _name(recipe) or parents[0].manifest.name, run, **settings)
 
 
 def train_one(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Run train on the parent named, else the newest of tokenize."""
     parent = _parents("tokenize", refs, recipe, run)[0]
-    settings = _checked(recipe, "train", fields_of(train), {**(recipe.section("train") or {}), **flags})
+    settings = _checked(recipe, "train", fields_of(train), _with_flags(recipe.section("train"), flags))
     return train(parent, name or _name(recipe) or parent.manifest.name, run, **settings)
 
 
@@ -97,9 +105,10 @@ def problems_of(recipe: Recipe) -> list[str]:
     """Return every problem of a recipe's sections."""
     problems: list[str] = []
     if not recipe.section("ingest"):
-        problems.append("ingest: the section is missing; it needs at least {sources: [...]}")
-    for name, section in _data_sets(recipe, "ingest").items():
-        problems += check(INGEST_FIELDS, section, "ingest" if name == _name(recipe) else f"ingest, {name}")[1]
+        problems.append(NO_INGEST)
+    data_sets = _data_sets(recipe, "ingest")
+    for name, section in data_sets.items():
+        problems += check(INGEST_FIELDS, section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")[1]
     steps = recipe.section("clean")
     for name, section in steps.items() if isinstance(steps, Mapping) else [("", steps)] if steps is not None else []:
         problems += plan(section, f"clean, {name}" if name else "clean")[1]
@@ -121,8 +130,20 @@ def with_slop_lists(steps: Sequence[Any], lists: Sequence[str]) -> list[Any]:
     return [_slop(step, lists) if step in found else step for step in steps]
 
 
-def _slop(step: Any, lists: Sequence[str]) -> dict[str, Any]:  # noqa: ANN401  a step is a word or a mapping
-    return {"slop": {**((step["slop"] if isinstance(step, Mapping) else None) or {}), "lists": list(lists)}}
+def _slop(step: Any, lists: Sequence[str]) -> Any:  # noqa: ANN401  a step is a word or a mapping
+    own = step["slop"] if isinstance(step, Mapping) else None
+    return {"slop": _with_flags(own, {"lists": list(lists)})}
+
+
+def _with_flags(section: Any, flags: Settings) -> Any:  # noqa: ANN401  YAML holds anything
+    """Return a section with flags over it, still knowing its lines; one that is no mapping is left for the check."""
+    if section is None:
+        return flags
+    if not isinstance(section, Mapping):
+        return section
+    merged: Any = section.copy() if hasattr(section, "copy") else dict(section)
+    merged.update(flags)
+    return merged
 
 
 def _name(recipe: Recipe) -> str:
@@ -140,7 +161,7 @@ def _data_sets(recipe: Recipe, stage: str) -> dict[str, Any]:
     return {_name(recipe) or Path(recipe.where).stem: section}
 
 
-def _ingest(recipe: Recipe, name: str, given: Settings, run: Run) -> Artifact:
+def _ingest(recipe: Recipe, name: str, given: object, run: Run) -> Artifact:
     settings = _checked(recipe, "ingest", INGEST_FIELDS, given)
     sources = settings.pop("sources")
     return ingest([sources] if isinstance(sources, str) else sources, name, run, **settings)

@@ -31,11 +31,16 @@ class Source:
 def expand(named: Sequence[str]) -> list[Source]:
     """Find the files behind what the user named, sorted by name; hidden files and folders in a folder are passed over.
 
-    Raises `SourceError` for a path that is not there, a folder that cannot be listed, and two files of one name.
+    Raises `SourceError` for a path that is not there or no plain file, a folder that cannot be listed, and two files of one
+    name.
     """
     found: dict[str, str] = {}
     for argument in named:
         for name, path in _files(argument):
+            if not Path(path).is_file():
+                raise SourceError(
+                    f"{path}: no plain file, but a link to nothing, a pipe or a device. Take it out, or write it to a file."
+                )
             name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be any bytes
             if found.setdefault(name, path) != path:
                 raise collision(name, found[name], path)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -59,11 +60,19 @@ class Local:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the driver, and the cores to the other workers."""
+    """Leave Ctrl-C to the driver, and the cores to the other workers; end when the driver does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_driver, daemon=True).start()
     import pyarrow as pa
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["POLARS_MAX_THREADS"] = "1"
+
+
+def _end_with_the_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os._exit(1)

@@ -2,7 +2,8 @@
 
 A reader is the function of its module's name. It takes a `Source`, has as keyword-only parameters what a recipe may set, and
 yields `Rows` (at most some ten thousand, or 16 MiB, at a time) and a `Rejection` for each piece that it cannot read. Its module
-names the `SUFFIXES` it is chosen by and, where the suffix does not tell, a `sniff(head: bytes) -> bool`.
+names the `SUFFIXES` it is chosen by and, where the suffix does not tell, a `sniff(head: bytes) -> bool`; its `SCHEMA` where
+its columns are always the same.
 """
 
 import importlib
@@ -33,6 +34,12 @@ def reader(name: str) -> Reader:
         raise SourceError(f"unknown format {name!r}.{hint}")
     found: Any = getattr(modules()[name], name)
     return found  # type: ignore[no-any-return]
+
+
+def columns(name: str) -> list[str] | None:
+    """Return the columns that a reader gives whatever the source holds; None where they are the source's own."""
+    schema = getattr(modules()[name], "SCHEMA", None)
+    return None if schema is None else list(schema.names)
 
 
 def format_of(source: Source) -> str:

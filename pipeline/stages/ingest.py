@@ -19,18 +19,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, remembered
-from pipeline.documents import REJECTED, STRING, Rejection, Rows, form, kind_of
+from pipeline.documents import REJECTED, STRING, Rejection, Rows, form, kind_of, no_column
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.readers import format_of, reader
-from pipeline.recipe import check, fields_of
+from pipeline.readers import columns, format_of, reader
+from pipeline.recipe import Fields, check, fields_of
 from pipeline.run import Run, versions
-from pipeline.sources import Source, content_hash, expand
+from pipeline.sources import Source, collision, content_hash, expand
 
 VERSION = 1  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 SHARD_BYTES = 32 << 20  # a shard's documents in memory
 FOREIGN = "foreign"  # no reader's format: the file is rejected, its bytes stay where they are
 ROW_SETTINGS = ("text_column", "id_column", "keep_columns")
+RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
+SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64())])
 Settings = dict[str, Any]
@@ -51,7 +53,8 @@ def ingest(
     """Read files, folders and globs into documents.
 
     A source is a path, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its own, among them
-    those of its reader. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
+    those of its reader. The columns that are named for all sources are the tables': pages and text files beside them have
+    their own. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
     """
     shared = {
         "format": format, "text_column": text_column, "id_column": id_column, "keep_columns": keep_columns,
@@ -69,7 +72,8 @@ def ingest(
         parts = list(_one_kind(run.progress.track("ingest", answers, len(tasks))))
         kept, rejected = sum(part["kept"] for part in parts), sum(part["rejected"] for part in parts)
         if not kept:
-            raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}")
+            more = f" (and {rejected - 1} more rejected)" if rejected > 1 else ""
+            raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
         _finish(draft, len(tasks))
         _write_sources(draft, [source for source, _ in planned], hashes)
         return draft.publish(
@@ -96,45 +100,70 @@ def _plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[
     """Find the files, tell their formats, and check each one's settings against its reader; all problems at once."""
     if not sources:
         raise UsageError("nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv")
-    planned: dict[str, tuple[Source, Settings]] = {}
-    problems: list[str] = []
+    found, problems = _found(sources, shared.get("format"))
+    tables = any(columns(source.format) is None for source, _ in found)
+    of_all = {key: value for key, value in shared.items() if key != "format"}
     checked: dict[str, Settings] = {}
-    for entry in sources:
-        own = dict(entry) if isinstance(entry, Mapping) else {"path": entry}
-        if "path" not in own:
-            problems.append(f"ingest: a source needs a path: {own}")
-            continue
-        given = {**shared, **own}
-        for found in expand([str(given.pop("path"))]):
-            source = replace(found, format=given.get("format") or _format(found, named=str(own["path"])))
-            if found.name in planned and planned[found.name][0].path != found.path:
-                raise SourceError(f"two sources would be named {found.name!r}: {planned[found.name][0].path} and {found.path}.")
-            key = repr((source.format, sorted(map(repr, given.items()))))
-            if key not in checked:
-                checked[key], wrong = _settings(source, given, own)
-                problems += wrong
-            planned[found.name] = (source, checked[key])
+    planned = []
+    for source, own in found:
+        key = repr((source.format, own))
+        if key not in checked:
+            checked[key], wrong = _settings(source, _of_pages(source, of_all) if tables else of_all, own)
+            problems += wrong
+        planned.append((source, checked[key]))
+    problems += _of_no_use(of_all, {source.format for source, _ in found}) if found else []
     if problems:
         raise RecipeError("ingest", problems)
-    return [planned[name] for name in sorted(planned)]
+    return planned
 
 
-def _format(source: Source, *, named: str) -> str:
-    """Tell a source's format; a file that stands in a folder among others may be of a foreign one."""
-    try:
-        return format_of(source)
-    except SourceError:
-        if source.path == named:
-            raise
-        return FOREIGN
+def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
+    """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
+    found: dict[str, tuple[Source, Settings]] = {}
+    problems: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        head, own, wrong = _entry(entry, f"ingest, source {number}")
+        problems += wrong
+        for source in expand([head["path"]]) if head else []:
+            source = replace(source, format=head["format"] or format or format_of(source))
+            reader(source.format)
+            if source.name in found and found[source.name][0].path != source.path:
+                raise collision(source.name, found[source.name][0].path, source.path)
+            found[source.name] = (source, own)
+    return [found[name] for name in sorted(found)], problems
 
 
-def _settings(source: Source, given: Settings, own: Settings) -> tuple[Settings, list[str]]:
+def _entry(entry: str | Mapping[str, Any], where: str) -> tuple[Settings, Settings, list[str]]:
+    """Return an entry's path and format, its other settings, and what is wrong with the former, which are then left out."""
+    if isinstance(entry, str):
+        return {"path": entry, "format": None}, {}, []
+    head, wrong = check(SOURCE, {key: entry[key] for key in SOURCE if key in entry}, where)
+    return head, {key: value for key, value in entry.items() if key not in SOURCE}, wrong
+
+
+def _of_no_use(shared: Settings, formats: set[str]) -> list[str]:
+    """Return a problem for each setting for all sources that is for none of their readers."""
+    known = {name for format in formats for name in fields_of(reader(format))}.union(ROW_SETTINGS)
+    return [f"ingest: {name!r} is no setting of {', '.join(sorted(formats))}" for name in shared if name not in known]
+
+
+def _of_pages(source: Source, shared: Settings) -> Settings:
+    """Return what of the settings for all sources is meant for this one: a page's columns are not the tables'."""
+    own = columns(source.format)
+    if own is None:
+        return shared
+    kept = {key: value for key, value in shared.items() if key not in ("text_column", "id_column")}
+    if isinstance(kept.get("keep_columns"), list):
+        kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own]
+    return kept
+
+
+def _settings(source: Source, shared: Settings, own: Settings) -> tuple[Settings, list[str]]:
     """Check one source's settings; what was set for all sources and this reader does not know is not for it."""
-    of_reader = fields_of(reader(source.format)) if source.format != FOREIGN else {}
+    of_reader = fields_of(reader(source.format))
     of_rows = {name: fields_of(ingest)[name] for name in ROW_SETTINGS}
     fields = {**of_reader, **of_rows}
-    wanted = {key: value for key, value in given.items() if key != "format" and (key in fields or key in own)}
+    wanted = {**{key: value for key, value in shared.items() if key in fields}, **own}
     if isinstance(wanted.get("keep_columns"), str) and wanted["keep_columns"] != "all":
         wanted["keep_columns"] = [name.strip() for name in wanted["keep_columns"].split(",")]
     if "shape" in of_reader and "text_column" in wanted:
@@ -187,18 +216,34 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
 
 def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
     """Have a source read, and its rows formed into documents and rejections."""
-    if source.format == FOREIGN:
-        yield Rejection("", "no reader for this kind of file (--format says how to read it)", b"")
-        return
     own = {key: value for key, value in settings.items() if key not in ROW_SETTINGS}
     for_rows = {key: settings[key] for key in ROW_SETTINGS if settings[key] is not None}
-    for found in reader(source.format)(source, **own):
+    read = reader(source.format)(source, **own)
+    if source.format in RAGGED and isinstance(settings["keep_columns"], list):
+        read = _filled(source, read, settings["keep_columns"])
+    for found in read:
         if isinstance(found, Rows):
             documents, rejected = form(source, found, **for_rows)
             yield documents
             yield from rejected
         else:
             yield found
+
+
+def _filled(source: Source, read: Iterator[Rows | Rejection], names: Sequence[str]) -> Iterator[Rows | Rejection]:
+    """Give rows the columns they lack, all NULL; raises `SourceError` in the end where no row of the source has one."""
+    met: dict[str, None] = {}
+    for found in read:
+        if isinstance(found, Rows):
+            met.update(dict.fromkeys(found.table.column_names))
+            for name in names:
+                if name not in found.table.column_names:
+                    nulls = pa.nulls(found.table.num_rows, STRING)
+                    found = Rows(found.table.append_column(name, nulls), found.places)
+        yield found
+    for name in names:
+        if met and name not in met:
+            raise no_column(source, name, list(met))
 
 
 class _Parts:

@@ -1,0 +1,277 @@
+"""The ingest stage: sources -> an artifact of documents and rejections."""
+
+import gzip
+import hashlib
+import os
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.artifacts import Store
+from pipeline.engine.local import Local
+from pipeline.errors import RecipeError, SourceError, UsageError
+from pipeline.run import Run
+from pipeline.stages import ingest as stage
+from pipeline.stages.ingest import default_name, ingest
+
+CHAT = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}\n'
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(Store(tmp_path / "store"), Local(1))
+
+
+@pytest.fixture
+def posts(tmp_path):
+    path = tmp_path / "in" / "posts.csv"
+    path.parent.mkdir()
+    path.write_text("title,body\nA,Hello\nB,\nC,World\n")
+    return path
+
+
+def rows_of(artifact, part="documents"):
+    return [row for file in artifact.files(part) for row in pq.read_table(file).to_pylist()]
+
+
+def bytes_of(artifact):
+    return {entry["path"]: entry["sha256"] for entry in artifact.manifest.files}
+
+
+def refused(error, *arguments, **settings):
+    with pytest.raises(error) as caught:
+        ingest(*arguments, **settings)
+    return str(caught.value)
+
+
+def test_rows_become_documents_and_what_is_none_is_rejected_with_its_bytes(run, posts):
+    made = ingest([str(posts)], "posts", run, text_column="body")
+    assert [(row["id"], row["text"]) for row in rows_of(made)] == [("posts.csv:1", "Hello"), ("posts.csv:3", "World")]
+    assert rows_of(made, "rejected") == [
+        {"source": "posts.csv", "place": "2", "error": "the text is empty", "raw": b'{"title":"B","body":""}'}
+    ]
+    assert made.manifest.rows == {"in": 3, "kept": 2, "removed": 0, "rejected": 1}
+    assert made.manifest.counts == [{"reason": "the text is empty", "rejected": 1}]
+
+
+def test_the_sources_are_noted_with_format_hash_and_size(run, posts):
+    made = ingest([str(posts)], "posts", run, text_column="body")
+    digest = hashlib.sha256(posts.read_bytes()).hexdigest()
+    size = posts.stat().st_size
+    assert rows_of(made, "sources") == [{"name": "posts.csv", "format": "csv", "sha256": digest, "bytes": size}]
+
+
+def test_paths_workers_and_clock_do_not_enter_the_identity(run, posts, tmp_path):
+    made = ingest([str(posts)], "posts", run, text_column="body")
+    elsewhere = shutil.copytree(posts.parent, tmp_path / "elsewhere") / "posts.csv"
+    os.utime(elsewhere, (1, 1))
+    other = Run(Store(tmp_path / "other"), Local(2))
+    again = ingest([str(elsewhere)], "posts", other, text_column="body")
+    assert (again.ref, bytes_of(again)) == (made.ref, bytes_of(made))
+
+
+def test_a_byte_of_a_source_a_setting_and_a_name_enter_the_identity(run, posts):
+    def ref(source=posts, **settings):
+        return ingest([{"path": str(source), **settings}], "posts", run, text_column="body").ref
+
+    refs = [ref(), ref(delimiter=","), ref(text_column="title"), ref(keep_columns="all"), ref(id_column="title")]
+    refs.append(ref(shutil.copy(posts, posts.parent / "renamed.csv")))
+    posts.write_text(posts.read_text().replace("World", "Worle"))
+    refs.append(ref())
+    assert len(set(refs)) == 7
+
+
+def test_a_default_that_is_spelled_out_is_the_same_identity(run, posts):
+    made = ingest([str(posts)], "posts", run, text_column="body")
+    assert ingest([{"path": str(posts), "header": True}], "posts", run, text_column="body").ref == made.ref
+
+
+def test_the_order_in_which_sources_are_named_does_not_matter(run, posts):
+    other = posts.parent / "a.csv"
+    other.write_text("body\nFirst\n")
+    one = ingest([str(posts), str(other)], "x", run, text_column="body")
+    two = ingest([str(other), str(posts)], "x", run, text_column="body")
+    assert one.ref == two.ref
+    assert [row["id"] for row in rows_of(one)] == ["a.csv:1", "posts.csv:1", "posts.csv:3"]
+
+
+def test_the_same_call_is_answered_without_work(run, posts):
+    made = ingest([str(posts)], "posts", run, text_column="body")
+    again = ingest([str(posts)], "posts", run, text_column="body")
+    assert again.manifest == made.manifest
+
+
+def test_two_worker_counts_write_the_same_bytes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "TASK_SOURCES", 2)
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.txt").write_text(f"page {number}")
+    (folder / "bad.txt").write_bytes(b"caf\xe9")
+    one = ingest([str(folder)], "pages", run)
+    pool = Local(2)
+    two = ingest([str(folder)], "pages", Run(Store(tmp_path / "other"), pool))
+    pool.close()
+    assert (two.ref, bytes_of(two)) == (one.ref, bytes_of(one))
+    assert len(one.files("documents")) == 3
+
+
+def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "TASK_SOURCES", 1)
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.txt").write_text(f"page {number}")
+    whole = ingest([str(folder)], "pages", Run(Store(tmp_path / "other"), Local(1)))
+    read = stage._documents
+
+    def stumble(source, settings):
+        if source.name.endswith("2.txt"):
+            raise KeyboardInterrupt
+        return read(source, settings)
+
+    monkeypatch.setattr(stage, "_documents", stumble)
+    with pytest.raises(KeyboardInterrupt):
+        ingest([str(folder)], "pages", run)
+    opened = []
+    monkeypatch.setattr(stage, "_documents", lambda source, settings: opened.append(source.name) or read(source, settings))
+    again = ingest([str(folder)], "pages", run)
+    assert opened == ["pages/2.txt"]
+    assert (again.ref, bytes_of(again)) == (whole.ref, bytes_of(whole))
+
+
+def test_documents_are_cut_into_shards_by_their_size(run, posts, monkeypatch):
+    monkeypatch.setattr(stage, "SHARD_BYTES", 1)
+    other = posts.parent / "a.csv"
+    other.write_text("body\nFirst\n")
+    made = ingest([str(posts), str(other)], "x", run, text_column="body")
+    assert [pq.read_metadata(file).num_rows for file in made.files("documents")] == [1, 2]
+
+
+def test_sources_of_different_columns_share_one_schema(run, posts):
+    (posts.parent / "more.csv").write_text("body,score\nHi,3\n")
+    entries = [{"path": str(posts), "keep_columns": "title"}, {"path": str(posts.parent / "more.csv"), "keep_columns": "score"}]
+    made = ingest(entries, "x", run, text_column="body")
+    assert len({pq.read_schema(file) for file in made.files("documents")}) == 1
+    assert [(row["score"], row["title"]) for row in rows_of(made)] == [("3", None), (None, "A"), (None, "C")]
+
+
+def test_two_types_of_one_column_become_text(run, tmp_path):
+    for name, cells in (("a", [7]), ("b", ["x"])):
+        pq.write_table(pa.table({"text": ["t"], "n": cells}), tmp_path / f"{name}.parquet")
+    made = ingest([str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")], "x", run, keep_columns=["n"])
+    assert [row["n"] for row in rows_of(made)] == ["7", "x"]
+
+
+def test_columns_named_for_all_sources_are_the_tables_and_pages_keep_their_own(run, posts):
+    page = posts.parent / "page.html"
+    page.write_text("<title>T</title><main><p>A page about the mill, the river and the road.</p></main>")
+    settings = {"text_column": "body", "keep_columns": ["title"]}
+    made = ingest([str(page), str(posts)], "x", run, **settings)
+    assert [(row["id"], row["title"]) for row in rows_of(made)] == [
+        ("page.html", "T"),
+        ("posts.csv:1", "A"),
+        ("posts.csv:3", "C"),
+    ]
+    alone = refused(SourceError, [str(page)], "x", run, **settings)
+    assert alone == f"{page}: no column 'body'. It has: text, title."
+
+
+def test_a_kept_column_that_a_jsonl_batch_lacks_is_null_there(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.readers.jsonl.BLOCK", 16)
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a first row"}\n{"text": "b", "lang": "en"}\n{"text": "c"}\n')
+    made = ingest([str(path)], "rows", run, keep_columns=["lang"])
+    assert [row["lang"] for row in rows_of(made)] == [None, "en", None]
+
+
+def test_a_kept_column_that_no_jsonl_row_has_is_told(run, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a", "lang": "en"}\n')
+    message = refused(SourceError, [str(path)], "rows", run, keep_columns=["lng"])
+    assert message == f"{path}: no column 'lng'. Did you mean 'lang'? It has: text, lang."
+
+
+def test_texts_and_chats_in_one_call_are_refused_whatever_the_task(run, posts, monkeypatch):
+    chat = posts.parent / "chat.jsonl"
+    chat.write_text(CHAT)
+    expected = (
+        f"{posts} holds text documents, the sources before it chat documents, and an artifact holds one kind. "
+        "Ingest them apart, each with a --name."
+    )
+    entries = [{"path": str(posts), "text_column": "body"}, str(chat)]
+    assert refused(SourceError, entries, "x", run) == expected
+    monkeypatch.setattr(stage, "TASK_SOURCES", 1)
+    assert refused(SourceError, entries, "y", run) == expected
+
+
+def test_sources_without_any_document_leave_no_artifact(run, posts):
+    posts.write_text('body\n""\n')
+    message = refused(SourceError, [str(posts)], "x", run, text_column="body")
+    assert message == "no document was read: posts.csv:1: the text is empty"
+    assert run.store.list() == []
+
+
+def test_nothing_to_ingest_is_told(run):
+    assert refused(UsageError, [], "x", run) == "nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv"
+
+
+def test_all_wrong_settings_of_all_sources_are_told_at_once(run, posts):
+    other = shutil.copy(posts, posts.parent / "other.csv")
+    entries = [{"pth": "x"}, {"path": str(posts), "delimitr": ";"}, {"path": str(other), "header": "no"}, {"path": 7}]
+    assert refused(RecipeError, entries, "x", run, text_column="body").splitlines() == [
+        "ingest: 4 problems",
+        "  ingest, source 1: 'path' is missing",
+        "  ingest, source 4: path: input should be a valid string, not 7",
+        f"  ingest, {other}: header: input should be a valid boolean, not 'no'",
+        f"  ingest, {posts}: no setting 'delimitr'. Did you mean 'delimiter'?",
+    ]
+
+
+def test_a_setting_that_no_source_takes_is_told(run, posts):
+    message = refused(RecipeError, [str(posts)], "x", run, text_column="body", query="SELECT 1")
+    assert message == "ingest: 1 problem\n  ingest: 'query' is no setting of csv"
+
+
+def test_a_setting_that_one_of_the_sources_takes_is_for_that_one(run, posts):
+    dump = posts.parent / "dump.sql"
+    dump.write_text(
+        "CREATE TABLE t (body text);\nINSERT INTO t VALUES ('Hi');\nCREATE TABLE u (x int);\nINSERT INTO u VALUES (1);\n"
+    )
+    made = ingest([str(posts), str(dump)], "x", run, text_column="body", table="t")
+    assert [row["id"] for row in rows_of(made)] == ["dump.sql:t:1", "posts.csv:1", "posts.csv:3"]
+
+
+def test_two_entries_of_one_name_are_refused(run, posts, tmp_path):
+    other = shutil.copy(posts, tmp_path)
+    message = refused(SourceError, [str(posts), str(other)], "x", run, text_column="body")
+    assert message == (f"two sources would be named 'posts.csv': {posts} and {other}. Name the folder that holds both instead.")
+
+
+def test_a_gzipped_source_is_read_by_the_suffix_below(run, posts):
+    (posts.parent / "more.csv.gz").write_bytes(gzip.compress(b"body\nHi\n"))
+    made = ingest([str(posts.parent / "more.csv.gz")], "x", run, text_column="body")
+    assert [row["id"] for row in rows_of(made)] == ["more.csv.gz:1"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "name"),
+    [(["in/posts.csv.gz"], "posts"), ([{"path": "/a/b c/"}], "b-c"), (["pages/*.html"], "documents"), (["..."], "documents")],
+)
+def test_the_default_name_is_the_first_sources(sources, name):
+    assert default_name(sources) == name
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(st.sampled_from(["x", "", " ", '"', "a,b", "ok"]), min_size=1, max_size=8))
+def test_no_row_of_a_source_is_lost(run, tmp_path, cells):
+    path = tmp_path / "rows.csv"
+    path.write_text("n,body\n0,kept\n" + "".join(f"{number},{cell}\n" for number, cell in enumerate(cells, 1)))
+    made = ingest([str(path)], "rows", run, text_column="body")
+    rows = made.manifest.rows
+    assert rows["in"] == rows["kept"] + rows["rejected"]
+    assert len(rows_of(made)) + len(rows_of(made, "rejected")) == rows["in"]
