@@ -16,8 +16,9 @@ from pipeline.configs_folder import configs_folder
 from pipeline.errors import RecipeError, UsageError
 from pipeline.recipe import Fields, Recipe, check, fields_of, load
 from pipeline.run import Run
+from pipeline.source_plan import default_name
 from pipeline.stages.clean import clean
-from pipeline.stages.ingest import default_name, ingest
+from pipeline.stages.ingest import ingest
 from pipeline.stages.tokenize import tokenize
 from pipeline.stages.train import train
 from pipeline.steps import plan

@@ -32,15 +32,13 @@ def expand(named: Sequence[str]) -> list[Source]:
     """Find the files behind what the user named, sorted by name; hidden files and folders in a folder are passed over.
 
     Raises `SourceError` for a path that is not there or no plain file, a folder that cannot be listed, and two files of one
-    name.
+    name. What is no plain file in a folder is found, but cannot be read.
     """
     found: dict[str, str] = {}
     for argument in named:
         for name, path in _files(argument):
-            if not Path(path).is_file():
-                raise SourceError(
-                    f"{path}: no plain file, but a link to nothing, a pipe or a device. Take it out, or write it to a file."
-                )
+            if path == argument and not Path(path).is_file():
+                raise SourceError(f"{path}: no plain file, but a pipe or a device. Write it to a file first.")
             name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be any bytes
             if found.setdefault(name, path) != path:
                 raise collision(name, found[name], path)
@@ -130,8 +128,15 @@ def head(source: Source, size: int = 65536) -> bytes:
             raise SourceError(f"{source.path}: cannot be read ({error}).") from error
 
 
+def size_of(source: Source) -> int:
+    """Return a source's bytes on the disk; what is no plain file has none."""
+    return Path(source.path).stat().st_size if Path(source.path).is_file() else 0
+
+
 def content_hash(source: Source) -> str:
     """Return the SHA-256 of a source's bytes as they lie on the disk, in hex."""
+    if os.path.lexists(source.path) and not Path(source.path).is_file():
+        return hashlib.sha256(b"").hexdigest()
     try:
         with Path(source.path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,8 +6,11 @@ import os
 
 import pytest
 
+from pipeline.documents import Rejection
 from pipeline.errors import SourceError
-from pipeline.readers import columns, format_of, modules, reader
+from pipeline.readers import columns, format_of, formats, modules, reader
+from pipeline.readers.foreign import foreign
+from pipeline.source_plan import plan
 from pipeline.sources import Source, content_hash, expand, head, open_bytes
 
 
@@ -82,13 +85,24 @@ def test_what_is_not_there_is_refused(tree):
     assert refused("empty") == "empty: the folder holds no files. Check the path; hidden files are passed over."
 
 
-def test_what_is_no_plain_file_is_refused_without_waiting_for_it(tree):
-    why = "no plain file, but a link to nothing, a pipe or a device. Take it out, or write it to a file."
+def test_a_pipe_that_is_named_is_refused_without_waiting_for_it(tree):
+    os.mkfifo("pipe.html")
+    assert refused("pipe.html") == "pipe.html: no plain file, but a pipe or a device. Write it to a file first."
+
+
+def test_what_is_no_plain_file_in_a_folder_is_rejected_and_the_rest_is_read(tree):
     os.mkfifo("pages/pipe.html")
-    assert refused("pages") == f"pages/pipe.html: {why}"
-    (tree / "pages/pipe.html").unlink()
     (tree / "pages/link.html").symlink_to("nowhere")
-    assert refused("pages") == f"pages/link.html: {why}"
+    (tree / "pages/style.css").write_text("p { color: red }")
+    planned = {source.name: source for source, _ in plan(["pages"], {})}
+    assert [name for name, source in planned.items() if source.format == "foreign"] == [
+        "pages/link.html", "pages/pipe.html", "pages/style.css",
+    ]  # fmt: skip
+    assert list(foreign(planned["pages/pipe.html"])) == [
+        Rejection("", "no plain file, but a link to nothing, a pipe or a device", b"")
+    ]
+    (rejection,) = foreign(planned["pages/style.css"])
+    assert rejection == Rejection("", "no reader for this kind of file (--format says how to read it)", b"p { color: red }")
 
 
 def test_a_gzipped_file_is_unpacked_while_it_is_read(tree):
@@ -134,7 +148,7 @@ def test_a_format_that_cannot_be_told_is_asked_for(tree):
     (tree / "what").write_text("who knows")
     with pytest.raises(SourceError) as caught:
         format_of(Source("what", "what"))
-    assert str(caught.value) == f"what: cannot tell its format. Say it with --format ({', '.join(modules())})."
+    assert str(caught.value) == f"what: cannot tell its format. Say it with --format ({', '.join(formats())})."
 
 
 def test_an_unknown_format_is_named_with_the_nearest():

@@ -27,10 +27,15 @@ def modules() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 
+def formats() -> list[str]:
+    """Return the formats that can be asked for."""
+    return [name for name, module in modules().items() if module.SUFFIXES]
+
+
 def reader(name: str) -> Reader:
     """Return the reader of a format; raises `SourceError` for an unknown one."""
     if name not in modules():
-        hint = did_you_mean(name, modules()) or f" There are: {', '.join(modules())}."
+        hint = did_you_mean(name, formats()) or f" There are: {', '.join(formats())}."
         raise SourceError(f"unknown format {name!r}.{hint}")
     found: Any = getattr(modules()[name], name)
     return found  # type: ignore[no-any-return]
@@ -52,4 +57,4 @@ def format_of(source: Source) -> str:
     for name, module in modules().items():
         if hasattr(module, "sniff") and module.sniff(start):
             return name
-    raise SourceError(f"{source.path}: cannot tell its format. Say it with --format ({', '.join(modules())}).")
+    raise SourceError(f"{source.path}: cannot tell its format. Say it with --format ({', '.join(formats())}).")

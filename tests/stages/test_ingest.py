@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline import parts
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.run import Run
+from pipeline.source_plan import default_name
 from pipeline.stages import ingest as stage
-from pipeline.stages.ingest import default_name, ingest
+from pipeline.stages.ingest import ingest
 
 CHAT = '{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]}\n'
 
@@ -145,7 +147,7 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, mo
 
 
 def test_documents_are_cut_into_shards_by_their_size(run, posts, monkeypatch):
-    monkeypatch.setattr(stage, "SHARD_BYTES", 1)
+    monkeypatch.setattr(parts, "SHARD_BYTES", 1)
     other = posts.parent / "a.csv"
     other.write_text("body\nFirst\n")
     made = ingest([str(posts), str(other)], "x", run, text_column="body")

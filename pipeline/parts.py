@@ -1,0 +1,110 @@
+"""Documents and rejections as they come -> parts of a shard's size, and parts -> the shards of an artifact."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.artifacts import atomic
+from pipeline.documents import REJECTED, STRING, Rejection, kind_of
+from pipeline.errors import SourceError
+from pipeline.sources import Source
+
+SHARD_BYTES = 32 << 20  # a shard's documents in memory
+
+
+class Parts:
+    """A task's parts while they fill: documents are written whenever they come to a shard's size or change their columns."""
+
+    def __init__(self, work: Path, task: int) -> None:
+        self.work, self.task = work, task
+        self.tables: list[pa.Table] = []
+        self.rejected: list[tuple[str, str, str, bytes]] = []
+        self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "reasons": {}, "kind": None}
+
+    def add(self, source: Source, found: pa.Table | Rejection) -> None:
+        """Take documents, or a rejection, of a source."""
+        if isinstance(found, Rejection):
+            self._reject(source, found)
+            return
+        self.counts["in"] += found.num_rows
+        if not found.num_rows:
+            return
+        if self.tables and self.tables[0].schema != found.schema:
+            self._flush()
+        kind = kind_of(found.schema)
+        if self.counts["kind"] not in (None, kind):
+            raise SourceError(mixed(source.path, kind, self.counts["kind"]))
+        self.counts["kind"], self.counts["first"] = kind, self.counts.get("first", source.path)
+        self.tables.append(found)
+        if sum(table.nbytes for table in self.tables) >= SHARD_BYTES:
+            self._flush()
+
+    def _reject(self, source: Source, found: Rejection) -> None:
+        self.counts["in"] += 1
+        self.counts["rejected"] += 1
+        reason = found.error if len(found.error) < 80 else found.error[:77] + "..."
+        self.counts["reasons"][reason] = self.counts["reasons"].get(reason, 0) + 1
+        self.rejected.append((source.name, found.place, found.error, found.raw))
+        if sum(len(entry[3]) for entry in self.rejected[-1000:]) >= SHARD_BYTES or len(self.rejected) >= 100_000:
+            self._flush_rejected()
+
+    def close(self) -> dict[str, Any]:
+        """Write what is left and return the counts."""
+        self._flush()
+        self._flush_rejected()
+        return self.counts
+
+    def _flush(self) -> None:
+        if self.tables:
+            table = pa.concat_tables(self.tables).combine_chunks()
+            self.counts["kept"] += table.num_rows
+            with atomic(self.work / f"{self.task:05}-{self.counts['parts']:05}.parquet") as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+            self.counts["parts"] += 1
+            self.tables = []
+
+    def _flush_rejected(self) -> None:
+        if self.rejected:
+            cells = zip(*self.rejected, strict=True)
+            columns = [pa.array(column, field.type) for column, field in zip(cells, REJECTED, strict=True)]
+            with atomic(self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet") as temporary:
+                pq.write_table(pa.table(columns, schema=REJECTED), temporary, compression="zstd")
+            self.counts["rejects"] += 1
+            self.rejected = []
+
+
+def mixed(path: str, kind: str, before: str) -> str:
+    """Return the message that says that a source's documents are not of the kind of those before."""
+    return (
+        f"{path} holds {kind} documents, the sources before it {before} documents, and an artifact holds one kind. "
+        f"Ingest them apart, each with a --name."
+    )
+
+
+def place(part: Path, path: Path, schema: pa.Schema | None) -> None:
+    """Give a part its place in the artifact; with a schema, its rows are cast to it."""
+    with atomic(path) as temporary:
+        if schema is None:
+            temporary.hardlink_to(part)
+        else:
+            table = pq.read_table(part)
+            columns = [
+                table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+                for field in schema
+            ]
+            pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+
+
+def unified(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Return one schema for all parts: a column that some lack is null there; two types of one become text."""
+    fields: dict[str, pa.Field] = {}
+    for field in (field for schema in schemas for field in schema):
+        known = fields.get(field.name)
+        if known is None:
+            fields[field.name] = field
+        elif known.type != field.type:
+            fields[field.name] = pa.field(field.name, STRING)
+    return pa.schema(list(fields.values()))

@@ -1,0 +1,124 @@
+"""What the user named as sources -> each file, its format and its checked settings."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import RecipeError, SourceError, UsageError
+from pipeline.readers import columns, format_of, reader
+from pipeline.recipe import Fields, check, fields_of
+from pipeline.sources import Source, collision, expand
+
+Settings = dict[str, Any]
+
+SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
+ROW_FIELDS: Fields = {
+    "text_column": (str | None, None),
+    "id_column": (str | None, None),
+    "keep_columns": (list[str] | Literal["all"] | None, None),
+}
+"""What `documents.form` makes of rows: the same for every format."""
+
+
+def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
+    """Return an artifact's name for sources that were given none: the first one's, without suffix.
+
+    >>> default_name(["in/posts.csv"]), default_name(["in/my pages/"])
+    ('posts', 'my-pages')
+    """
+    first = sources[0]
+    path = str(first["path"] if isinstance(first, Mapping) else first)
+    stem = Path(path).resolve().name.split(".")[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "documents"
+
+
+def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[tuple[Source, Settings]]:
+    """Find the files, tell their formats, and check each one's settings against its reader.
+
+    Returns each source, sorted by name, with the settings of its reader and of its rows, every default filled in. Raises
+    `UsageError` where nothing is named, `SourceError` for what is not there, `RecipeError` with all problems of settings.
+    """
+    if not sources:
+        raise UsageError("nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv")
+    found, problems = _found(sources, shared.get("format"))
+    tables = any(columns(source.format) is None for source, _ in found)
+    of_all = {key: value for key, value in shared.items() if key != "format"}
+    checked: dict[str, Settings] = {}
+    planned = []
+    for source, own in found:
+        key = repr((source.format, own))
+        if key not in checked:
+            checked[key], wrong = _settings(source, _of_pages(source, of_all) if tables else of_all, own)
+            problems += wrong
+        planned.append((source, checked[key]))
+    problems += _of_no_use(of_all, {source.format for source, _ in found}) if found else []
+    if problems:
+        raise RecipeError("ingest", problems)
+    return planned
+
+
+def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
+    """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
+    found: dict[str, tuple[Source, Settings]] = {}
+    problems: list[str] = []
+    for number, entry in enumerate(entries, 1):
+        head, own, wrong = _entry(entry, f"ingest, source {number}")
+        problems += wrong
+        for source in expand([head["path"]]) if head else []:
+            source = replace(source, format=head["format"] or format or _format(source, alone=source.path == head["path"]))
+            reader(source.format)
+            if source.name in found and found[source.name][0].path != source.path:
+                raise collision(source.name, found[source.name][0].path, source.path)
+            found[source.name] = (source, own)
+    return [found[name] for name in sorted(found)], problems
+
+
+def _format(source: Source, *, alone: bool) -> str:
+    """Tell a source's format; a file that was not named itself, but found in a folder, may be of none."""
+    if not Path(source.path).is_file():
+        return "foreign"
+    try:
+        return format_of(source)
+    except SourceError:
+        if alone:
+            raise
+        return "foreign"
+
+
+def _entry(entry: str | Mapping[str, Any], where: str) -> tuple[Settings, Settings, list[str]]:
+    """Return an entry's path and format, its other settings, and what is wrong with the former, which are then left out."""
+    if isinstance(entry, str):
+        return {"path": entry, "format": None}, {}, []
+    head, wrong = check(SOURCE, {key: entry[key] for key in SOURCE if key in entry}, where)
+    return head, {key: value for key, value in entry.items() if key not in SOURCE}, wrong
+
+
+def _of_no_use(shared: Settings, formats: set[str]) -> list[str]:
+    """Return a problem for each setting for all sources that is for none of their readers."""
+    known = {name for format in formats for name in fields_of(reader(format))}.union(ROW_FIELDS)
+    return [f"ingest: {name!r} is no setting of {', '.join(sorted(formats))}" for name in shared if name not in known]
+
+
+def _of_pages(source: Source, shared: Settings) -> Settings:
+    """Return what of the settings for all sources is meant for this one: a page's columns are not the tables'."""
+    own = columns(source.format)
+    if own is None:
+        return shared
+    kept = {key: value for key, value in shared.items() if key not in ("text_column", "id_column")}
+    if isinstance(kept.get("keep_columns"), list):
+        kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own]
+    return kept
+
+
+def _settings(source: Source, shared: Settings, own: Settings) -> tuple[Settings, list[str]]:
+    """Check one source's settings; what was set for all sources and this reader does not know is not for it."""
+    of_reader = fields_of(reader(source.format))
+    fields = {**of_reader, **ROW_FIELDS}
+    wanted = {**{key: value for key, value in shared.items() if key in fields}, **own}
+    if isinstance(wanted.get("keep_columns"), str) and wanted["keep_columns"] != "all":
+        wanted["keep_columns"] = [name.strip() for name in wanted["keep_columns"].split(",")]
+    if "shape" in of_reader and "text_column" in wanted:
+        wanted.setdefault("shape", "text")  # rows whose text is named are no chats
+    return check(fields, wanted, f"ingest, {source.path}")
