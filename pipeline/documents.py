@@ -28,6 +28,14 @@ STRING = pa.large_string()
 MESSAGES = pa.list_(pa.struct([pa.field("role", STRING, nullable=False), pa.field("content", STRING, nullable=False)]))
 CORE = ("id", "text", "messages", "source")
 
+ROLES = {
+    **dict.fromkeys(("user", "human", "prompter"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("tool", "observation", "function", "function_response"), "tool"),
+}
+"""The names that speakers have in the usual formats (OpenAI, ShareGPT and its kin), and the roles they stand for."""
+
 REJECTED = pa.schema(
     [
         pa.field("source", STRING, nullable=False),

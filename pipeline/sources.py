@@ -9,10 +9,11 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, cast
 
 from pipeline.errors import SourceError
 
@@ -109,21 +110,42 @@ def suffix(path: str) -> str:
     return Path(name).suffix
 
 
-def open_bytes(source: Source) -> BinaryIO:
+def open_bytes(source: Source) -> io.BufferedReader:
     """Open a source for reading, unpacked by suffix; raises `SourceError` where it cannot be opened."""
     try:
         if source.path.lower().endswith(".gz"):
-            return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.open(source.path, "rb")), 1 << 20))
+            return io.BufferedReader(cast(io.RawIOBase, gzip.open(source.path, "rb")), 1 << 20)
         return Path(source.path).open("rb", buffering=1 << 20)
     except OSError as error:
         raise SourceError(f"{source.path}: cannot be opened ({error.strerror}). Check its permissions.") from error
+
+
+def blocks_of(source: Source, size: int) -> Iterator[bytes]:
+    """Return a source's bytes, unpacked, block by block of at least `size` bytes, the last one shorter.
+
+    Of a damaged archive all that stands before the damage comes, then its error: `OSError`, `EOFError` or `zlib.error`.
+    """
+    with open_bytes(source) as file:
+        raw: Any = getattr(file, "raw", file)
+        read = getattr(raw, "read1", raw.read)  # of a cut .gz, GzipFile.read1 gives all before the cut, read does not
+        held = bytearray()
+        try:
+            while piece := read(size):
+                held += piece
+                if len(held) >= size:
+                    yield bytes(held)
+                    held.clear()
+        except (OSError, EOFError, zlib.error):
+            yield bytes(held)
+            raise
+        yield bytes(held)
 
 
 def head(source: Source, size: int = 65536) -> bytes:
     """Return the first bytes of a source, unpacked."""
     with open_bytes(source) as file:
         try:
-            return file.read(size)
+            return file.read1(size)  # of a cut .gz, what is there
         except (OSError, EOFError) as error:
             raise SourceError(f"{source.path}: cannot be read ({error}).") from error
 

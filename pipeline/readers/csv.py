@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from pipeline.documents import STRING, Rejection, Rows
 from pipeline.errors import SourceError
-from pipeline.sources import Source, open_bytes, suffix
+from pipeline.sources import Source, blocks_of, suffix
 
 SUFFIXES = (".csv", ".tsv")
 
@@ -59,7 +59,7 @@ def csv(source: Source, *, delimiter: str = "", encoding: str = "", header: bool
     empty field is the empty string, never NULL. Raises `SourceError` for a header that is broken or names two columns
     alike, and for an unknown delimiter or encoding.
     """
-    blocks = _blocks(source)
+    blocks = blocks_of(source, BLOCK)
     start = next(blocks, b"")
     encoding = _codec(source, encoding or _encoding(start[:START_SIZE]))
     recoded = _utf8(chain([start], blocks), encoding)
@@ -81,23 +81,6 @@ def csv(source: Source, *, delimiter: str = "", encoding: str = "", header: bool
         number += len(block.starts)
     if not names and not number:
         yield Rejection("", "the file is empty", b"")
-
-
-def _blocks(source: Source) -> Iterator[bytes]:
-    with open_bytes(source) as file:
-        raw: Any = getattr(file, "raw", file)
-        read = getattr(raw, "read1", raw.read)  # of a cut .gz, GzipFile.read1 gives all before the cut, read does not
-        held = bytearray()
-        try:
-            while piece := read(BLOCK):
-                held += piece
-                if len(held) >= BLOCK:
-                    yield bytes(held)
-                    held.clear()
-        except DAMAGE:
-            yield bytes(held)
-            raise
-        yield bytes(held)
 
 
 def _encoding(start: bytes) -> str:

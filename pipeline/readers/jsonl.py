@@ -18,8 +18,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from pipeline.documents import MESSAGES, STRING, Rejection, Rows
-from pipeline.sources import Source, open_bytes
+from pipeline.documents import MESSAGES, ROLES, STRING, Rejection, Rows
+from pipeline.sources import Source, blocks_of
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
 
@@ -30,13 +30,6 @@ DAMAGE = (OSError, EOFError, zlib.error)
 LISTS = {"messages": "messages", "sharegpt": "conversations"}
 ALPACA = (("instruction", "output"), ("instruction", "response"))
 PAIRS = (("prompt", "response"), ("prompt", "completion"), ("question", "answer"), ("input", "output"))
-ROLES = {
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("tool", "observation", "function", "function_response"), "tool"),
-}
-
 Shape = Literal["auto", "text", "alpaca", "sharegpt", "messages", "prompt"]
 Row = dict[str, Any]
 Turn = tuple[str, str]
@@ -121,7 +114,7 @@ class Batch:
 def _batches(source: Source) -> Iterator[list[Item]]:
     held: list[bytes] = []
     before, error = 0, ""
-    blocks = _blocks(source)
+    blocks = blocks_of(source, BLOCK)
     try:
         start = next(blocks, b"").removeprefix(BOM)
         whole = start.lstrip()[:1] == b"[" or start.lstrip().partition(b"\n")[0].rstrip() == b"{"
@@ -142,14 +135,6 @@ def _batches(source: Source) -> Iterator[list[Item]]:
         yield from _elements(rest)
     else:
         yield _parsed([rest], before)
-
-
-def _blocks(source: Source) -> Iterator[bytes]:
-    with open_bytes(source) as file:
-        raw: Any = getattr(file, "raw", file)
-        read = getattr(raw, "read1", raw.read)  # of a cut .gz, GzipFile.read1 gives all before the cut, read does not
-        while block := read(BLOCK):
-            yield block
 
 
 def _parsed(lines: Sequence[bytes], before: int) -> list[Item]:

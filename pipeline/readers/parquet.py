@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.documents import MESSAGES, STRING, Rejection, Rows
+from pipeline.documents import MESSAGES, ROLES, STRING, Rejection, Rows
 from pipeline.sources import Source, open_bytes
 
 SUFFIXES = (".parquet", ".arrow", ".feather")
@@ -24,12 +24,6 @@ BATCH_BYTES = 16 << 20
 KEPT_BYTES = 16 << 20  # of a file that cannot be read; a larger one's bytes are not copied to the rejection
 CHATS = ("messages", "conversations")
 SIDES = (("role", "content"), ("from", "value"))
-ROLES = {
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("tool", "observation", "function", "function_response"), "tool"),
-}
 DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error)
 
 Bools = npt.NDArray[np.bool_]
