@@ -92,6 +92,7 @@ def stage_options(command: Command) -> Command:
         from pipeline.progress import Terminal
         from pipeline.run import Run
 
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells those without torch that they lack it
         local = Local(workers)
         try:
             command(run=Run(Store(store), local, Terminal(quiet=quiet)), **given)
