@@ -115,7 +115,7 @@ def open_bytes(source: Source) -> io.BufferedReader:
     try:
         if source.path.lower().endswith(".gz"):
             return io.BufferedReader(cast(io.RawIOBase, gzip.open(source.path, "rb")), 1 << 20)
-        return Path(source.path).open("rb", buffering=1 << 20)
+        return io.BufferedReader(io.FileIO(source.path), 1 << 20)
     except OSError as error:
         raise SourceError(f"{source.path}: cannot be opened ({error.strerror}). Check its permissions.") from error
 
