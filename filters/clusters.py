@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filters.kernels import kernel
+from filters.compiled import kernel
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -55,7 +55,7 @@ def jaccard(hashes: Hashes, offsets: Ints, a: int, b: int, threshold: float) -> 
     """Return the exact Jaccard similarity of two sets, or 0 as soon as it cannot reach the threshold."""
     i, i_end, j, j_end = offsets[a], offsets[a + 1], offsets[b], offsets[b + 1]
     size_a, size_b = i_end - i, j_end - j
-    if min(size_a, size_b) < threshold * max(size_a, size_b):
+    if min(size_a, size_b) < threshold * max(size_a, size_b) - 1e-6:  # 0.55 * 100 is a little more than 55
         return 0.0
     # |A n B| / (|A| + |B| - |A n B|) >= t  <=>  |A n B| >= t (|A| + |B|) / (1 + t): so many may be unlike, and no more
     may_miss = size_a + size_b - 2.0 * threshold * (size_a + size_b) / (1.0 + threshold) + 1e-6

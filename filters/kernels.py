@@ -5,19 +5,20 @@
     count_words, hash_words, hash_documents
     fold               case, white-space runs and typographic quotes evened out, with the way back to the original bytes
 
-Hashing is a multiply-rotate mix with a final avalanche (the constants of splitmix64, Steele, Lea, Flood 2014).
+Hashing steps from block to block by splitmix64 (Steele, Lea, Flood 2014). One multiplication a block would not do: a flip of a
+high bit passes it with probability 1/2, and an equal flip in the next block undoes it.
 """
 
 import unicodedata
-from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from filters.compiled import kernel
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -27,13 +28,6 @@ OTHER, WORD, IDEOGRAPH, SPACE = 0, 1, 2, 3
 TABLE = 0x32400  # past the last assigned letter (CJK extension H); what lies beyond is no part of a word
 QUOTES = {"‘": "'", "’": "'", "‚": "'", "‛": "'", "′": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"', "″": '"'}
 IDEOGRAPHS = ((0x3041, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, TABLE))
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def kernel(function: Function) -> Function:
-    """Compile a function with numba: without the GIL, kept on the disk."""
-    return cast(Function, nb.njit(nogil=True, cache=True)(function))
 
 
 def buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Ints]:
@@ -51,11 +45,13 @@ def buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Ints]:
 def classes() -> Bytes:
     """Return `uint8[TABLE]`: what each code point is: part of a word, a word by itself, white space, or other.
 
-    Letters, numbers and marks make words (so an accent or a vowel sign does not cut one).
+    Letters, numbers and marks make words (so an accent or a vowel sign does not cut one); the marks that dress symbols up,
+    enclosing ones and the selectors of text or emoji style, do not.
     """
     table = np.zeros(TABLE, dtype=np.uint8)
-    kinds = [unicodedata.category(chr(code))[0] for code in range(TABLE)]
-    table[np.isin(kinds, ["L", "N", "M"])] = WORD
+    kinds = [unicodedata.category(chr(code)) for code in range(TABLE)]
+    table[[kind[0] in "LNM" and kind != "Me" for kind in kinds]] = WORD
+    table[0xFE0E:0xFE10] = OTHER
     for first, last in IDEOGRAPHS:
         block = table[first : last + 1]
         block[block == WORD] = IDEOGRAPH
@@ -78,7 +74,7 @@ def folds() -> npt.NDArray[np.uint32]:
 
 @kernel
 def decode(data: Bytes, at: Any, end: Any) -> tuple[Any, Any]:
-    """Return the code point at a byte and the byte after it; a broken sequence is taken byte by byte as U+FFFD."""
+    """Return the code point at a byte of UTF-8 and the byte after it; a byte that begins none is U+FFFD."""
     first = np.int64(data[at])
     if first < 0x80:
         return first, at + 1
@@ -93,18 +89,17 @@ def decode(data: Bytes, at: Any, end: Any) -> tuple[Any, Any]:
 
 
 @kernel
-def mix(hash_: Any, value: Any) -> Any:
-    """Mix a value into a running 64-bit hash."""
-    hash_ = (hash_ ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15)
-    return hash_ ^ (hash_ >> np.uint64(29))
-
-
-@kernel
 def avalanche(hash_: Any) -> Any:
     """Spread every bit of a hash over all of them."""
     hash_ = (hash_ ^ (hash_ >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     hash_ = (hash_ ^ (hash_ >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return hash_ ^ (hash_ >> np.uint64(31))
+
+
+@kernel
+def mix(hash_: Any, value: Any) -> Any:
+    """Mix a value into a running 64-bit hash, so that no later value is likely to undo what another one did."""
+    return avalanche((hash_ ^ np.uint64(value)) + np.uint64(0x9E3779B97F4A7C15))
 
 
 @kernel

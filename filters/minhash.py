@@ -7,11 +7,14 @@ words is the shingle of its bytes.
 """
 
 import math
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from filters import kernels
+from filters.compiled import kernel
 from filters.kinds import Offsets, Sets, Texts, duplicates
 
 RECALL_AT_THRESHOLD = 0.95
@@ -57,15 +60,15 @@ def shingles(
     return Sets(*unique(*_shingles(texts, offsets, words, split_ideographs)))
 
 
-@duplicates(version=1, sets=shingles)
+@duplicates(version=2, sets=shingles)
 def near_duplicates(
     texts: Texts,
     offsets: Offsets,
     *,
-    threshold: float = 0.7,
-    words: int = 5,
-    bands: int | None = None,
-    rows: int | None = None,
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7,
+    words: Annotated[int, Field(ge=1)] = 5,
+    bands: Annotated[int, Field(ge=1)] | None = None,
+    rows: Annotated[int, Field(ge=1)] | None = None,
     split_ideographs: bool = False,
 ) -> npt.NDArray[np.uint64]:
     """Find documents whose word shingles overlap: Jaccard similarity at or above the threshold.
@@ -90,7 +93,7 @@ def _shingles(texts: Texts, offsets: Offsets, words: int, split: bool) -> tuple[
     return shingle_hashes(word_hashes, bounds[offsets], whole, words)
 
 
-@kernels.kernel
+@kernel
 def shingle_hashes(
     words: kernels.Hashes, offsets: kernels.Ints, whole: kernels.Hashes, length: int
 ) -> tuple[kernels.Hashes, kernels.Ints]:
@@ -120,7 +123,7 @@ def shingle_hashes(
     return out, bounds
 
 
-@kernels.kernel
+@kernel
 def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashes, kernels.Ints]:
     """Sort each document's hashes and keep each once."""
     out, bounds, to = np.empty_like(hashes), np.zeros_like(offsets), 0
@@ -133,7 +136,7 @@ def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashe
     return out[:to].copy(), bounds
 
 
-@kernels.kernel
+@kernel
 def band_keys(hashes: kernels.Hashes, offsets: kernels.Ints, bands: int, rows: int) -> kernels.Hashes:
     """Sketch each document's set into `bands * rows` minima and hash them band by band; `uint64[documents, bands]`.
 

@@ -1,15 +1,17 @@
 """Slop: text -> the phrases of language models in it, where they stand and which they are."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import regex
+from pydantic import Field
 
 from filters import kernels
+from filters.compiled import kernel
 from filters.kinds import PhraseList, Spans, Texts, spans
 
 PATTERN_SECONDS = 5.0  # a pattern that takes longer on one text is catastrophic
@@ -24,11 +26,11 @@ class _Found(NamedTuple):
     label: npt.NDArray[np.int64]
 
 
-@spans(version=1)
+@spans(version=2)
 def slop(
     texts: Texts,
     *,
-    lists: Sequence[PhraseList | str] = ("refusals",),
+    lists: Annotated[Sequence[PhraseList | str], Field(min_length=1)] = ("refusals",),
     whole_words: bool = True,
 ) -> Spans:
     """Find phrases of phrase lists, whatever their case, white space and quotes, as whole words.
@@ -71,7 +73,7 @@ def _phrases(folded: kernels.Bytes, bounds: kernels.Ints, phrases: list[str], wh
     return _Found(row, start, end, label)
 
 
-@kernels.kernel
+@kernel
 def _whole_words(
     folded: kernels.Bytes,
     bounds: kernels.Ints,

@@ -167,10 +167,9 @@ def _scan(data: bytes, delimiter: str) -> Records:
 
 @cache
 def _kernel() -> Scan:
-    import numba
+    from filters.compiled import kernel
 
-    compiled: Scan = numba.njit(cache=True, nogil=True)(_walk)
-    return compiled
+    return kernel(_walk)
 
 
 def _walk(data: npt.NDArray[np.uint8], delimiter: int, starts: Ints, ends: Ints, fields: Ints) -> tuple[int, int]:

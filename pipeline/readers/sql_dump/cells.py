@@ -1,5 +1,6 @@
 """A cell of an INSERT -> where its value begins and ends, and how it is written."""
 
+from filters.compiled import kernel
 from pipeline.readers.sql_dump.scan import (
     BACKTICK,
     BARE,
@@ -26,7 +27,6 @@ from pipeline.readers.sql_dump.scan import (
     ZERO,
     Bytes,
     dollar_end,
-    kernel,
     string_end,
 )
 

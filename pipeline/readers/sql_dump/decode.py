@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from filters.compiled import kernel
 from pipeline.readers.sql_dump.escapes import (
     DIGIT,
     bare,
@@ -30,7 +31,6 @@ from pipeline.readers.sql_dump.scan import (
     UNISTR,
     Bytes,
     Places,
-    kernel,
 )
 
 TEXT, BINARY, BYTEA = 0, 1, 2

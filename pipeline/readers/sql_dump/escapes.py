@@ -6,13 +6,13 @@ None writes more bytes than it reads.
 
 import numpy as np
 
+from filters.compiled import kernel
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,
     CLOSE,
     OPEN,
     QUOTE,
     Bytes,
-    kernel,
     string_end,
 )
 

@@ -1,5 +1,6 @@
 """The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written."""
 
+from filters.compiled import kernel
 from pipeline.readers.sql_dump.cells import blank_end, cell_at
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,
@@ -23,7 +24,6 @@ from pipeline.readers.sql_dump.scan import (
     Bytes,
     Places,
     comment_end,
-    kernel,
     next_statement,
     statement_end,
 )

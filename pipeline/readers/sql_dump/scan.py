@@ -5,16 +5,13 @@ and the caller reads on and asks again from a place before it. Rows are cut as `
 cells, row after row, so that a batch is decoded column by column without a Python object for a cell.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from filters.compiled import kernel
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 MYSQL, POSTGRES, SQLITE = 0, 1, 2
 
@@ -53,11 +50,6 @@ BRACKET, BRACKET_END, COLON, UNDERSCORE, DOT, ZERO = ord("["), ord("]"), ord(":"
 WORD = np.array([chr(b).isalnum() or b in b"_$" or b >= 128 for b in range(256)])
 LOOSE = np.array([WORD[b] or b in b"+-." for b in range(256)])
 BLANK = np.array([b in b" \t\r\n\f\v" for b in range(256)])
-
-
-def kernel(function: Function) -> Function:
-    """Compile a function once for all processes, and let other threads run while it does."""
-    return cast(Function, njit(nogil=True, cache=True)(function))
 
 
 @kernel
