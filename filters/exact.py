@@ -22,7 +22,7 @@ def whole(texts: Texts, offsets: Offsets, *, normalize: bool = False) -> Sets:
     return Sets(hashes, np.arange(len(hashes) + 1, dtype=np.int64))
 
 
-@duplicates(version=1, sets=whole)
+@duplicates(version=2, sets=whole)
 def exact_duplicates(texts: Texts, offsets: Offsets, *, normalize: bool = False) -> npt.NDArray[np.uint64]:
     """Find documents that are the same byte for byte; with `normalize`, but for case, white space and typographic quotes.
 

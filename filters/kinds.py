@@ -2,7 +2,7 @@
 
     @rewrite      (texts, *, settings) -> texts                      the stage replaces the text
     @measure      (texts, offsets, *, settings) -> float64[n]        the stage removes what lies outside `min` and `max`
-    @spans        (texts, *, settings) -> Spans                      the stage acts on what was found: `action`
+    @spans        (texts, *, settings) -> Spans                      the stage removes what holds more than `max`
     @duplicates   (texts, offsets, *, settings) -> uint64[n, keys]   the stage groups, verifies, keeps one: `keep`
 
 `texts` is one flat `large_string` array without nulls; document i owns the texts `offsets[i]` to `offsets[i + 1]` (one text,

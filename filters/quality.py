@@ -7,7 +7,7 @@ from filters import kernels
 from filters.kinds import Offsets, Texts, measure
 
 
-@measure(version=1)
+@measure(version=2)
 def word_count(texts: Texts, offsets: Offsets) -> npt.NDArray[np.float64]:
     """Count the words of a document: runs of letters, digits and their marks; a Chinese or Japanese character is a word.
 

@@ -5,12 +5,13 @@ A filter only looks. Here its answer meets the recipe's bound: what stays, what 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from filters.kinds import Filter, PhraseList, Sets, Spans, filters
 from pipeline.artifacts import canonical
@@ -19,11 +20,13 @@ from pipeline.errors import FilterError, PrepError, did_you_mean
 from pipeline.phrase_lists import load
 from pipeline.recipe import Fields, check, fields_of, line_of
 
-COMMON: Fields = {"on": (list[str] | None, None)}
+Role = Literal["system", "user", "assistant", "tool"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+COMMON: Fields = {"on": (Annotated[list[Role], Field(min_length=1)] | None, None)}
 BOUNDS: dict[str, Fields] = {
     "rewrite": {},
-    "measure": {"min": (float | None, None), "max": (float | None, None)},
-    "spans": {"max": (int, 0)},
+    "measure": {"min": (Finite | None, None), "max": (Finite | None, None)},
+    "spans": {"max": (Annotated[int, Field(ge=0)], 0)},
     "duplicates": {"keep": (Literal["first", "longest"], "first")},
 }
 MOST_EVIDENCE = 100  # spans a document in the ledger; `value` counts them all
@@ -62,35 +65,41 @@ def plan(section: Sequence[Any], where: str = "clean") -> tuple[list[Step], list
     if not isinstance(section, Sequence) or isinstance(section, str) or not section:
         return [], [f"{where}: a list of steps is needed, like `- unicode`"]
     for number, entry in enumerate(section):
-        step, wrong = _step(number, entry, f"{where}, step {number + 1}")
+        step, wrong = _step(number, entry, line_of(section, number), f"{where}, step {number + 1}")
         problems += wrong
         if step is not None:
             steps.append(step)
     return steps, problems
 
 
-def _step(number: int, entry: object, where: str) -> tuple[Step | None, list[str]]:
+def _step(number: int, entry: object, line: str, where: str) -> tuple[Step | None, list[str]]:
     if isinstance(entry, str):
         name, given = entry, None
     elif isinstance(entry, Mapping) and len(entry) == 1:
         name, given = next(iter(entry.items()))
     else:
-        return None, [f"{where}: a step is a filter's name, or one name with settings, not {entry!r}"]
+        return None, [f"{line}{where}: a step is a filter's name, or one name with settings, not {entry!r}"]
     found = filters().get(name)
     if found is None:
         hint = did_you_mean(str(name), filters()) or f" There are: {', '.join(filters())}."
-        return None, [f"{line_of(entry, name)}{where}: no filter {name!r}.{hint}"]
+        return None, [f"{line}{where}: no filter {name!r}.{hint}"]
     own, bounds = fields_of(found.function), BOUNDS[found.kind]
     checked, problems = check({**own, **bounds, **COMMON}, given, f"{where}, {name}")
     if problems:
         return None, problems
-    if found.kind == "measure" and checked["min"] is None and checked["max"] is None:
-        return None, [f"{line_of(entry, name)}{where}, {name}: set a bound: min, max or both"]
+    if found.kind == "measure" and (wrong := _wrong_bounds(checked["min"], checked["max"])):
+        return None, [f"{line}{where}, {name}: {wrong}"]
     try:
         settings = {key: _read_lists(checked[key], own[key][0]) for key in own}
     except PrepError as error:
-        return None, [f"{line_of(given, 'lists')}{where}, {name}: {error}"]
+        return None, [f"{line_of(given, 'lists') or line}{where}, {name}: {error}"]
     return Step(number, found, settings, {key: checked[key] for key in bounds}, checked["on"]), []
+
+
+def _wrong_bounds(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "set a bound: min, max or both"
+    return f"min {low:.15g} is above max {high:.15g}" if low is not None and high is not None and low > high else ""
 
 
 def _read_lists(value: Any, annotation: object) -> Any:  # noqa: ANN401  any setting's value
@@ -115,7 +124,7 @@ def apply(step: Step, documents: pa.Table) -> Outcome:
     texts, offsets, message = flat_text(documents, step.on)
     try:
         if step.filter.kind == "rewrite":
-            return _rewritten(step, documents, texts)
+            return _rewritten(step, documents, texts, offsets)
         if step.filter.kind == "measure":
             return _bounded(step, documents, step.filter.function(texts, offsets, **step.settings))
         return _span_bounded(step, documents, texts, offsets, message, step.filter.function(texts, **step.settings))
@@ -123,9 +132,10 @@ def apply(step: Step, documents: pa.Table) -> Outcome:
         raise FilterError(f"{step.filter.name}: a pattern took too long on one text. Make it simpler: {error}") from error
 
 
-def _rewritten(step: Step, documents: pa.Table, texts: pa.LargeStringArray) -> Outcome:
+def _rewritten(step: Step, documents: pa.Table, texts: pa.LargeStringArray, offsets: npt.NDArray[np.int64]) -> Outcome:
     after = step.filter.function(texts, **step.settings)
-    changed = pc.sum(pc.not_equal(after, texts)).as_py() or 0
+    rewritten = np.flatnonzero(pc.not_equal(after, texts).to_numpy(zero_copy_only=False))
+    changed = len(np.unique(np.searchsorted(offsets, rewritten, side="right")))
     return Outcome(with_texts(documents, after, step.on) if changed else documents, changed=changed)
 
 
@@ -135,7 +145,9 @@ def _bounded(step: Step, documents: pa.Table, values: npt.NDArray[np.float64]) -
         raise FilterError(f"{step.filter.name} answered {int(np.isnan(values).sum())} documents with no number (NaN).")
     below = values < low if low is not None else np.zeros(len(values), dtype=bool)
     above = values > high if high is not None else np.zeros(len(values), dtype=bool)
-    bound = pa.array(np.where(below, f"min {low:g}" if low is not None else "", f"max {high:g}" if high is not None else ""))
+    bound = pa.array(
+        np.where(below, f"min {low:.15g}" if low is not None else "", f"max {high:.15g}" if high is not None else "")
+    )
     return _split(step, documents, below | above, measure=step.filter.name, value=values, bound=bound)
 
 
@@ -184,7 +196,7 @@ def sets(step: Step, documents: pa.Table) -> Sets:
 
 def twin_entries(step: Step, gone: pa.Table, twin: pa.Array, similarity: npt.NDArray[np.float64]) -> pa.Table:
     """Return the ledger's rows for duplicates, each with the twin that stays."""
-    bound = f"max {step.settings['threshold']:g}" if "threshold" in step.settings else "max 1"
+    bound = f"below {step.settings.get('threshold', 1.0):.15g}"
     return ledger(
         gone, step.filter.name, measure="similarity", value=similarity, bound=pa.repeat(pa.scalar(bound, STRING), len(twin)),
         twin=twin, similarity=similarity,
