@@ -155,10 +155,10 @@ def test_every_problem_of_all_sections_is_told_before_anything_runs(run):
     assert str(caught.value).splitlines() == [
         "recipe.yaml: 7 problems",
         "  line 3: ingest: no setting 'text_colum'. Did you mean 'text_column'?",
-        "  clean, step 1: no filter 'unicod'. Did you mean 'unicode'?",
+        "  line 5: clean, step 1: no filter 'unicod'. Did you mean 'unicode'?",
         "  line 6: clean, step 2, near_duplicates: no setting 'treshold'. Did you mean 'threshold'?",
         "  line 6: clean, step 2, near_duplicates: keep: input should be 'first' or 'longest', not 'longst'",
-        "  clean, step 3, word_count: set a bound: min, max or both",
+        "  line 7: clean, step 3, word_count: set a bound: min, max or both",
         "  line 8: train: no setting 'learning_rat'. Did you mean 'learning_rate'?",
         "  train: 'model' is missing",
     ]

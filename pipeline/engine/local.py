@@ -32,8 +32,9 @@ class Local:
             return
         queue = iter(todo)
         pool = self._started()
-        running: deque[Future[Answer]] = deque(pool.submit(task, item) for item in islice(queue, 2 * self.workers))
+        running: deque[Future[Answer]] = deque()
         try:
+            running.extend(pool.submit(task, item) for item in islice(queue, 2 * self.workers))
             while running:
                 answer = running.popleft().result()
                 running.extend(pool.submit(task, item) for item in islice(queue, 1))

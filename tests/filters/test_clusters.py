@@ -1,0 +1,120 @@
+"""Clusters: candidates -> twins, held against Python sets and a plain union-find over all verified pairs."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from filters.clusters import Buckets, buckets, components, jaccard, twins
+
+SETS = st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=8), min_size=2, max_size=9)
+GROUPS = st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=9), max_size=5)
+THRESHOLDS = st.sampled_from([0.2, 0.5, 0.55, 0.7, 1.0])
+
+
+def packed(sets):
+    offsets = np.cumsum([0, *(len(own) for own in sets)])
+    return np.array([item for own in sets for item in sorted(own)], dtype=np.uint64), offsets
+
+
+def bucketed(groups):
+    members = [member for group in groups for member in sorted(group)]
+    return Buckets(np.array(members, dtype=np.int64), np.cumsum([0, *(len(group) for group in groups)]))
+
+
+def candidates_within(groups, count):
+    """Return groups of documents that there are, those of one left out."""
+    inside = [{member for member in group if member < count} for group in groups]
+    return [group for group in inside if len(group) > 1]
+
+
+def similarity(one, other):
+    return len(one & other) / len(one | other)
+
+
+def twins_of(sets, groups, threshold, rank=None):
+    order = np.arange(len(sets)) if rank is None else np.array(rank)
+    return twins(bucketed(groups), np.arange(len(sets)), *packed(sets), threshold=threshold, rank=order)
+
+
+@given(st.sets(st.integers(0, 30), min_size=1), st.sets(st.integers(0, 30), min_size=1), st.floats(0.01, 1))
+def test_similarity_is_that_of_python_sets_wherever_it_reaches_the_threshold(one, other, threshold):
+    found = jaccard(*packed([one, other]), 0, 1, threshold)
+    exact = similarity(one, other)
+    assert found == exact or (exact < threshold and found == 0)
+
+
+@pytest.mark.parametrize("size", range(20, 201, 20))
+@pytest.mark.parametrize("percent", [55, 60, 70, 80, 85, 95])
+def test_a_pair_that_stands_right_at_the_threshold_reaches_it(size, percent):
+    common = size * percent // 100
+    one, other, threshold = set(range(size)), set(range(common)), percent / 100
+    assert jaccard(*packed([one, other]), 0, 1, threshold) == threshold
+
+
+@given(SETS, GROUPS, THRESHOLDS)
+@example([{1, 2}, {1, 2, 3}, {2, 3}], [{0, 1, 2}, {0, 2}], 0.5)
+def test_components_are_those_of_all_verified_pairs_of_candidates(sets, groups, threshold):
+    groups = candidates_within(groups, len(sets))
+    root = list(range(len(sets)))
+    for one, other in (pair for group in groups for pair in combinations(sorted(group), 2)):
+        if similarity(sets[one], sets[other]) >= threshold:
+            low, high = sorted((root[one], root[other]))
+            root = [low if own == high else own for own in root]
+    found = bucketed(groups)
+    assert components(found.members, found.offsets, np.arange(len(sets)), *packed(sets), threshold).tolist() == root
+
+
+@given(SETS, GROUPS, THRESHOLDS, st.randoms())
+def test_whoever_goes_resembles_a_twin_that_stays_and_comes_before_it(sets, groups, threshold, random):
+    rank = random.sample(range(len(sets)), len(sets))
+    twin, near = twins_of(sets, candidates_within(groups, len(sets)), threshold, rank)
+    for document in np.flatnonzero(twin >= 0):
+        assert twin[twin[document]] == -1
+        assert near[document] == similarity(sets[document], sets[twin[document]]) >= threshold
+        assert rank[twin[document]] < rank[document]
+
+
+@given(SETS, GROUPS, THRESHOLDS)
+def test_of_two_candidates_that_resemble_each_other_at_most_one_stays(sets, groups, threshold):
+    groups = candidates_within(groups, len(sets))
+    twin, _ = twins_of(sets, groups, threshold)
+    for one, other in (pair for group in groups for pair in combinations(sorted(group), 2)):
+        if similarity(sets[one], sets[other]) >= threshold:
+            assert twin[one] >= 0 or twin[other] >= 0
+
+
+def test_in_a_chain_nobody_goes_for_a_document_it_does_not_resemble():
+    a, b, c = set(range(10)), set(range(2, 12)), set(range(4, 14))
+    assert twins_of([a, b, c], [{0, 1, 2}], 0.6).twin.tolist() == [-1, 0, -1]
+
+
+def test_the_middle_of_a_chain_stands_for_both_ends_where_it_comes_first():
+    a, b, c = set(range(10)), set(range(2, 12)), set(range(4, 14))
+    assert twins_of([a, b, c], [{0, 1, 2}], 0.6, rank=[1, 0, 2]).twin.tolist() == [1, -1, 1]
+
+
+def test_clusters_that_only_a_false_candidate_connects_stay_apart():
+    sets = [{1, 2, 3}, {1, 2, 3}, {7, 8, 9}, {7, 8, 9}]
+    assert twins_of(sets, [{0, 1}, {1, 2}, {2, 3}], 0.7).twin.tolist() == [-1, 0, -1, 2]
+
+
+def test_without_candidates_everyone_stays():
+    assert twins_of([{1}, {1}], [], 0.5).twin.tolist() == [-1, -1]
+
+
+def test_the_same_key_in_different_places_makes_no_candidates():
+    keys = np.array([[1, 2], [2, 1], [3, 2]], dtype=np.uint64)
+    assert buckets(keys, np.ones(3, dtype=bool)).members.tolist() == [0, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=9))
+def test_a_bucket_holds_all_eligible_documents_of_a_key_in_their_order(rows):
+    keys = np.array([[key] for key, _ in rows], dtype=np.uint64).reshape(-1, 1)
+    eligible = np.array([flag for _, flag in rows], dtype=bool)
+    found = buckets(keys, eligible)
+    groups = [[row for row, (key, flag) in enumerate(rows) if flag and key == wanted] for wanted in range(4)]
+    shared = [group for group in groups if len(group) > 1]
+    assert [own.tolist() for own in np.split(found.members, found.offsets[1:-1])] == (shared or [[]])
