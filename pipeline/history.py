@@ -44,13 +44,22 @@ def _sentences(artifact: Artifact, document: str) -> list[str]:
 def _reason(row: dict[str, Any]) -> str:
     parts = [str(row["filter"])]
     if row["measure"] is not None and row["value"] is not None:
-        parts.append(f"{row['measure']} {row['value']:.4g}, {row['bound']}")
+        parts.append(f"{row['measure']} {_number(row['value'])}, {row['bound']}")
     if row["twin"] is not None:
         parts.append(f"its twin {row['twin']} stays")
     for span in (row["evidence"] or [])[:3]:
         where = f" in message {span['message'] + 1}" if row.get("messages") is not None else ""
         parts.append(f"{span['text']!r}{where} at byte {span['start']}")
     return "; ".join(parts)
+
+
+def _number(value: float) -> str:
+    """Say a number: whole if it is one, else to four digits.
+
+    >>> _number(1234567.0), _number(0.85169)
+    ('1234567', '0.8517')
+    """
+    return f"{value:.0f}" if value == int(value) else f"{value:.4g}"
 
 
 def _rejected(artifact: Artifact, document: str) -> list[dict[str, Any]]:
