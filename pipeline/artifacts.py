@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pipeline.code_version import code_version
 from pipeline.errors import (
     AmbiguousRef,
     ArtifactNotFound,
@@ -32,6 +33,9 @@ from pipeline.errors import (
     StoreError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STAGES = ("ingest", "clean", "tokenize", "train")
 FORMAT = 1  # of the artifact's folder; it enters the fingerprint
@@ -156,7 +160,13 @@ class Draft:
                 (self.path / LOCK).unlink(missing_ok=True)
                 raise DraftInUse(self.ref)
             self._clear()
-            self.work.mkdir(exist_ok=True)
+            made_by = self.work / "code_version"
+            if self.work.exists() and (not made_by.exists() or made_by.read_text() != code_version()):
+                for part in [entry for entry in self.path.iterdir() if entry.is_dir()]:
+                    shutil.rmtree(part)  # other code's answers: none of them is gone on from
+            if not made_by.exists():
+                with atomic(made_by) as temporary:
+                    temporary.write_text(code_version())
 
     def _clear(self) -> None:
         """Remove the work that an earlier `publish` has put aside."""
@@ -173,14 +183,9 @@ class Draft:
         rows = {key: rows.get(key, 0) for key in ("in", "kept", "removed", "rejected")}
         if rows["in"] != rows["kept"] + rows["removed"] + rows["rejected"]:
             raise RowsLost(self.ref, rows)
-        with refusals(self.path):
-            self.work.rename(self._done)  # first, so that a run that is killed here leaves no half of it to go on from
-            self._clear()
-            for leftover in self.path.rglob("*.tmp"):
-                leftover.unlink()
-            names = sorted(set(_files_below(self.path)) - {LOCK})
+        names = [name for name in sorted(_files_below(self.path)) if name != LOCK and not name.startswith("work/")]
         with ThreadPoolExecutor() as pool:
-            files = list(pool.map(lambda name: _entry(self.path, name), names))
+            files = list(pool.map(lambda name: _entry(self.path, name), [name for name in names if not name.endswith(".tmp")]))
         self._count(rows, files)
         run = {**run, "seconds": round(time.time() - self._started, 3), "finished": _utc_now()}
         identity = self.identity
@@ -188,6 +193,11 @@ class Draft:
             self.ref, identity.fingerprint, identity.stage, self.name, identity.recipe, list(identity.parents),
             identity.sources, rows, list(counts), files, versions, run,
         )  # fmt: skip
+        with refusals(self.path):
+            self.work.rename(self._done)  # at once, so that a run that is killed here leaves no half of it to go on from
+            self._clear()
+            for leftover in self.path.rglob("*.tmp"):
+                leftover.unlink()
         with atomic(self.path / MANIFEST) as temporary:
             temporary.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (self.path / LOCK).unlink()
@@ -196,7 +206,7 @@ class Draft:
     def _count(self, rows: dict[str, int], files: list[dict[str, Any]]) -> None:
         for part, name in COUNTED.items():
             on_disk = sum(entry["rows"] for entry in files if entry["path"].startswith(f"{part}/"))
-            if self.identity.stage in ("ingest", "clean") and on_disk != rows[name]:
+            if (self.path / part).exists() and on_disk != rows[name]:
                 raise RowsLost(self.ref, {**rows, f"{name} on the disk": on_disk})
 
 
@@ -338,6 +348,18 @@ def _entry(root: Path, name: str) -> dict[str, Any]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_shard(path: Path) -> "pa.Table":
+    """Read a Parquet shard whole; raises `BrokenArtifact` where it is damaged or gone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, memory_map=True, partitioning=None)
+    except (pa.ArrowInvalid, OSError) as error:
+        why = " ".join(str(error).split())
+        raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
 
 
 def parquet_rows(path: Path) -> int:

@@ -42,8 +42,14 @@ class Step:
     bounds: dict[str, Any]
     on: list[str] | None = None
 
+    @property
+    def lists(self) -> list[str]:
+        """Return the names of the phrase lists among the settings."""
+        values = [value for value in self.settings.values() if isinstance(value, tuple)]
+        return [entry.name for value in values for entry in value if isinstance(entry, PhraseList)]
+
     def identity(self) -> dict[str, Any]:
-        """Return what of the step bears on the result; a phrase list by its name and content."""
+        """Return what of the step bears on the result; a phrase list by its content."""
         settings = {name: _identity(value) for name, value in self.settings.items()}
         own = {"filter": self.filter.name, "version": self.filter.version, "settings": settings}
         return {**own, "bounds": self.bounds, "on": self.on}
@@ -115,7 +121,7 @@ def _identity(value: Any) -> Any:  # noqa: ANN401  any setting's value
         import hashlib
 
         content = canonical([list(value.phrases), list(value.patterns)])
-        return {"list": value.name, "sha256": hashlib.sha256(content.encode()).hexdigest()}
+        return {"phrases": len(value.phrases), "sha256": hashlib.sha256(content.encode()).hexdigest()}
     return value
 
 

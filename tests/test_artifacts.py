@@ -257,7 +257,7 @@ def test_publishing_that_is_killed_leaves_no_half_of_the_work(store, monkeypatch
     monkeypatch.undo()
     with store.draft(identity, "wiki") as again:
         assert sorted(path.name for path in again.path.iterdir()) == [".lock", "work"]
-        assert list(again.work.iterdir()) == []
+        assert [path.name for path in again.work.iterdir()] == ["code_version"]
     assert publish(store).verify() == []
 
 
@@ -372,3 +372,16 @@ def test_a_store_that_is_a_file_is_refused(tmp_path):
 def test_a_name_that_is_no_folder_name_is_refused(name):
     with pytest.raises(UsageError, match="cannot be an artifact's name"):
         checked_name(name)
+
+
+def test_a_draft_of_other_code_is_begun_anew(store, monkeypatch):
+    identity = Identity("clean", {"made": "wiki"})
+    with store.draft(identity, "wiki") as draft:
+        (draft.path / "documents").mkdir()
+        (draft.work / "00000.json").write_text("{}")
+    with store.draft(identity, "wiki") as again:
+        assert (again.work / "00000.json").exists()
+    monkeypatch.setattr("pipeline.artifacts.code_version", lambda: "newer")
+    with store.draft(identity, "wiki") as anew:
+        assert not (anew.work / "00000.json").exists()
+        assert not (anew.path / "documents").exists()

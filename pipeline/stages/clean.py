@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters import clusters
-from pipeline.artifacts import Artifact, Identity, atomic, remembered
+from pipeline.artifacts import Artifact, Identity, atomic, read_shard, remembered
 from pipeline.documents import ledger_schema
 from pipeline.errors import RecipeError
 from pipeline.run import Run, versions
@@ -119,7 +119,7 @@ def _through(current: Pass, draft: Path, shard: int, parent: Path) -> dict[str, 
 def _waiting(current: Pass, draft: Path, shard: int, parent: Path) -> tuple[pa.Table, pa.Table | None]:
     """Return a shard as the pass before left it, without the duplicates, and the ledger's rows for those."""
     if current.before is None:
-        return pq.read_table(parent, memory_map=True), None
+        return read_shard(parent), None
     documents = _read_arrow(_work(draft, current.number - 1, shard, "documents.arrow"))
     twins = _read_arrow(_work(draft, current.number - 1, shard, "twins.arrow"))
     stays = np.ones(documents.num_rows, dtype=bool)
@@ -213,7 +213,10 @@ def _write_twins(
 
 def _counts(steps: list[Step], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add up what the shards counted, step by step."""
-    totals: list[dict[str, Any]] = [{"step": step.number, "filter": step.filter.name, "in": 0, "removed": 0} for step in steps]
+    totals: list[dict[str, Any]] = [
+        {"step": step.number, "filter": step.filter.name, "in": 0, "removed": 0} | ({"lists": step.lists} if step.lists else {})
+        for step in steps
+    ]
     for count in (count for answer in answers for count in answer["counts"]):
         total = totals[count["step"]]
         for key in count.keys() - {"step"}:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.documents import ledger_schema, schema
-from pipeline.errors import RecipeError
+from pipeline.errors import BrokenArtifact, RecipeError
 from pipeline.run import Run
 from pipeline.stages.clean import clean
 from pipeline.stages.ingest import ingest
@@ -279,3 +279,11 @@ def test_wrong_steps_are_all_told_before_anything_is_written(documents, store, r
     with pytest.raises(RecipeError, match="2 problems"):
         clean(documents(["a"]), "sample", run_with(1), steps=["unicod", "word_count"])
     assert not (store.root / "clean").exists()
+
+
+def test_a_damaged_shard_of_the_parent_is_named(documents, run_with):
+    parent = documents(["one", "two"])
+    (shard,) = parent.files("documents")
+    shard.write_bytes(shard.read_bytes()[:-20])
+    with pytest.raises(BrokenArtifact, match=r"00000\.parquet: cannot be read"):
+        clean(parent, "x", run_with(1), steps=["unicode"])
