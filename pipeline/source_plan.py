@@ -1,5 +1,6 @@
 """What the user named as sources -> each file, its format and its checked settings."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -62,6 +63,7 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
 def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
     """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
     found: dict[str, tuple[Source, Settings]] = {}
+    met: dict[str, tuple[int, str]] = {}  # a file's real path: the first entry that named it, and as what
     problems: list[str] = []
     for number, entry in enumerate(entries, 1):
         head, own, wrong = _entry(entry, f"ingest, source {number}")
@@ -71,7 +73,11 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
             reader(source.format)
             if source.name in found and found[source.name][0].path != source.path:
                 raise collision(source.name, found[source.name][0].path, source.path)
-            found[source.name] = (source, own)
+            first, name = met.setdefault(os.path.realpath(source.path), (number, source.name))
+            if first != number and name != source.name:
+                problems.append(f"ingest: {source.path} is named twice, as {name!r} and as {source.name!r}. Name it once.")
+            elif found.setdefault(source.name, (source, own))[1] != own:
+                problems.append(f"ingest: {source.path} is named twice, with other settings. Make two data sets of it.")
     return [found[name] for name in sorted(found)], problems
 
 

@@ -161,6 +161,10 @@ def content_hash(source: Source) -> str:
         return hashlib.sha256(b"").hexdigest()
     try:
         with Path(source.path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            content = hashlib.file_digest(file, "sha256")
+        for log in (Path(f"{source.path}-wal"), Path(f"{source.path}-journal")):  # of an SQLite database that is in use
+            if log.is_file():
+                content.update(log.read_bytes())
+        return content.hexdigest()
     except OSError as error:
         raise SourceError(f"{source.path}: cannot be read ({error.strerror}). Check its permissions.") from error

@@ -21,7 +21,6 @@ from pipeline.documents import STRING, Rejection, Rows, form, no_column
 from pipeline.errors import SourceError
 from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers import reader
-from pipeline.recipe import Fields
 from pipeline.run import Run, versions
 from pipeline.source_plan import ROW_FIELDS, plan
 from pipeline.sources import Source, content_hash, size_of
@@ -29,9 +28,6 @@ from pipeline.sources import Source, content_hash, size_of
 VERSION = 1  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
-SOURCES = 32 << 20, 1024  # a task's sources on the disk
-RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
-SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64())])
 Settings = dict[str, Any]

@@ -17,6 +17,7 @@ from pipeline.engine.local import Local
 from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.run import Run
 from pipeline.source_plan import default_name
+from pipeline.sources import Source, content_hash
 from pipeline.stages import ingest as stage
 from pipeline.stages.ingest import ingest
 
@@ -277,3 +278,37 @@ def test_no_row_of_a_source_is_lost(run, tmp_path, cells):
     rows = made.manifest.rows
     assert rows["in"] == rows["kept"] + rows["rejected"]
     assert len(rows_of(made)) + len(rows_of(made, "rejected")) == rows["in"]
+
+
+def test_a_file_named_twice_with_other_settings_is_told(run, posts):
+    sources = [{"path": str(posts), "text_column": "body"}, {"path": str(posts), "text_column": "title"}]
+    with pytest.raises(RecipeError, match="is named twice, with other settings"):
+        ingest(sources, "posts", run)
+
+
+def test_a_file_named_alone_and_in_its_folder_is_told(run, posts):
+    with pytest.raises(RecipeError, match=r"is named twice, as 'in/posts\.csv' and as 'posts\.csv'"):
+        ingest([str(posts.parent), str(posts)], "posts", run, text_column="body")
+
+
+def test_a_database_with_a_log_beside_it_is_known_by_both(run, tmp_path):
+    source = Source("x.db", str(tmp_path / "x.db"))
+    (tmp_path / "x.db").write_bytes(b"pages")
+    before = content_hash(source)
+    (tmp_path / "x.db-wal").write_bytes(b"more pages")
+    assert content_hash(source) != before
+
+
+def test_many_tasks_of_two_workers_write_the_bytes_of_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "TASK_SOURCES", 2)
+    (tmp_path / "pages").mkdir()
+    for number in range(11):
+        (tmp_path / "pages" / f"{number:02}.txt").write_text(f"page {number}" if number % 3 else "")
+    made = []
+    for workers in (1, 2):
+        engine = Local(workers)
+        made.append(ingest([str(tmp_path / "pages")], "pages", Run(Store(tmp_path / str(workers)), engine)))
+        engine.close()
+    one, two = (artifact.manifest for artifact in made)
+    assert (one.files, one.rows, one.counts) == (two.files, two.rows, two.counts)
+    assert len([file for file in one.files if file["path"].startswith("documents/")]) == 6
