@@ -7,14 +7,15 @@ A section is given once, or once for each data set:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pipeline import phrase_lists
-from pipeline.artifacts import Artifact
+from pipeline.artifacts import STAGES, Artifact
 from pipeline.configs_folder import configs_folder
-from pipeline.errors import RecipeError, UsageError
-from pipeline.recipe import Fields, Recipe, check, fields_of, load
+from pipeline.errors import PrepError, RecipeError, UsageError
+from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load
 from pipeline.run import Run
 from pipeline.source_plan import default_name
 from pipeline.stages.clean import clean
@@ -92,13 +93,13 @@ def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
         raise RecipeError(recipe.where, problems)
     artifacts = list(ingest_all(recipe, run, name=None, sources=(), flags={}))
     yield from artifacts
-    if recipe.section("clean"):
+    if "clean" in recipe.sections:
         artifacts = list(clean_all(recipe, run, refs=[a.ref for a in artifacts], name=None, slop_lists=()))
         yield from artifacts
-    if recipe.section("tokenize"):
+    if "tokenize" in recipe.sections:
         artifacts = [tokenize_all(recipe, run, refs=[a.ref for a in artifacts], name=None, flags={})]
         yield from artifacts
-    if recipe.section("train"):
+    if "train" in recipe.sections:
         yield train_one(recipe, run, refs=[artifacts[0].ref], name=None, flags={})
 
 
@@ -107,6 +108,12 @@ def problems_of(recipe: Recipe) -> list[str]:
     problems: list[str] = []
     if not recipe.section("ingest"):
         problems.append(NO_INGEST)
+    else:
+        problems += [
+            f"{line_of(recipe.sections, stage)}{stage}: the section {before!r} is missing, whose artifact it takes"
+            for before, stage in pairwise(STAGES)
+            if stage in recipe.sections and before not in recipe.sections
+        ]
     data_sets = _data_sets(recipe, "ingest")
     for name, section in data_sets.items():
         problems += check(INGEST_FIELDS, section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")[1]
@@ -182,10 +189,13 @@ def _parents(stage: str, refs: Sequence[str], recipe: Recipe, run: Run) -> list[
         wrong = [artifact.ref for artifact in found if artifact.manifest.stage != stage]
         if wrong:
             raise UsageError(f"{wrong[0]} is no {stage} artifact. `prep list {stage}` shows those there are.")
-        return found
+        return list({artifact.ref: artifact for artifact in found}.values())
     names = list(_data_sets(recipe, "ingest")) if stage != "tokenize" else [_name(recipe)]
     known = {artifact.manifest.name for artifact in run.store.list(stage)}
     wanted = [f"{stage}/{name}" for name in names if name in known]
+    if wanted and len(wanted) < len(names):
+        missing = [f"{stage}/{name}" for name in names if name not in known]
+        raise PrepError(f"{recipe.where}: {', '.join(missing)} is not there yet. Run `prep {stage}` first, or name REFs.")
     found = [run.store.find(ref) for ref in wanted] or [run.store.newest(stage)]
     run.progress.say(f"from {', '.join(artifact.ref for artifact in found)}")
     return found

@@ -136,7 +136,8 @@ def test_slop_lists_of_the_command_line_stand_in_place_of_the_recipes(run):
     ingested(run)
     (made,) = cleaned(run, "clean:\n  - unicode\n  - slop: {lists: [stock], max: 3}\n", slop_lists=["refusals"])
     (step,) = [step for step in made.manifest.recipe["steps"] if step["filter"] == "slop"]
-    assert ([entry["list"] for entry in step["settings"]["lists"]], step["bounds"]) == (["refusals"], {"max": 3})
+    assert step["bounds"] == {"max": 3}
+    assert [count["lists"] for count in made.manifest.counts if count["filter"] == "slop"] == [["refusals"]]
 
 
 def test_slop_comes_first_where_the_recipe_has_none():
@@ -153,7 +154,8 @@ def test_every_problem_of_all_sections_is_told_before_anything_runs(run):
     with pytest.raises(RecipeError) as caught:
         list(run_recipe(told, run))
     assert str(caught.value).splitlines() == [
-        "recipe.yaml: 7 problems",
+        "recipe.yaml: 8 problems",
+        "  line 8: train: the section 'tokenize' is missing, whose artifact it takes",
         "  line 3: ingest: no setting 'text_colum'. Did you mean 'text_column'?",
         "  line 5: clean, step 1: no filter 'unicod'. Did you mean 'unicode'?",
         "  line 6: clean, step 2, near_duplicates: no setting 'treshold'. Did you mean 'threshold'?",
@@ -181,3 +183,15 @@ def test_a_stage_whose_flags_say_enough_needs_no_recipe(run):
     assert recipe_for("tokenize", None, run, settled=True) == Recipe("the command line", {})
     assert recipe_for("ingest", None, run) == Recipe("the command line", {})
     assert run.progress.lines == []
+
+
+def test_a_parent_named_twice_is_taken_once(run):
+    ingested(run)
+    assert len(cleaned(run, "clean: [unicode]", refs=["ingest/posts", "posts"])) == 1
+
+
+def test_a_data_set_that_was_not_cleaned_is_not_left_out_silently(run):
+    told = "ingest:\n  posts: {sources: posts.csv}\n  other: {sources: posts.csv}\nclean: [unicode]\n"
+    ingested(run)
+    with pytest.raises(PrepError, match=r"ingest/other is not there yet\. Run `prep ingest` first, or name REFs\."):
+        cleaned(run, told)
