@@ -153,9 +153,11 @@ def form(
     columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
     extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
-        if name not in CORE:
+        if name not in columns and name != "messages":
             columns[name] = _column(source, table, name)
-    fields = [pa.field(name, columns[name].type) for name in extra if name not in CORE]
+        elif keep_columns != "all":
+            columns[f"own_{name}"] = _column(source, table, name)
+    fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
     formed = pa.table(columns)
     bad = why.is_valid()
     if not pc.any(bad).as_py():
@@ -176,9 +178,12 @@ def no_column(source: Source, name: str, known: Sequence[str]) -> SourceError:
 
 
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return any column as strings; bytes must be UTF-8 and are replaced where they are not."""
+    """Return any column as strings: bytes as UTF-8, replaced where they are not, nested values as JSON."""
     if pa.types.is_large_string(column.type):
         return column
+    if pa.types.is_nested(column.type):
+        cells = [None if cell is None else _json(cell).decode() for cell in column.to_pylist()]
+        return pa.chunked_array([pa.array(cells, STRING)])
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         cells = [None if cell is None else cell.decode("utf-8", "replace") for cell in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, STRING)])
@@ -244,13 +249,16 @@ def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedA
 
 
 def _rejections(table: pa.Table, places: Sequence[str], why: pa.ChunkedArray) -> Iterator[Rejection]:
-    import orjson
-
     bad = np.flatnonzero(why.is_valid().to_numpy())
     cells = table.take(pa.array(bad)).to_pylist()
     for index, row in zip(bad, cells, strict=True):
-        raw = orjson.dumps(row, default=lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell))
-        yield Rejection(places[index], why[int(index)].as_py(), raw)
+        yield Rejection(places[index], why[int(index)].as_py(), _json(row))
+
+
+def _json(value: object) -> bytes:
+    import orjson
+
+    return orjson.dumps(value, default=lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell))
 
 
 def flat_text(documents: pa.Table, roles: Sequence[str] | None = None) -> tuple[pa.LargeStringArray, Offsets, Offsets]:

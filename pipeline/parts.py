@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic
-from pipeline.documents import REJECTED, STRING, Rejection, kind_of
+from pipeline.documents import REJECTED, STRING, Rejection, as_text, kind_of
 from pipeline.errors import SourceError
 from pipeline.sources import Source
 
-SHARD_BYTES = 32 << 20  # a shard's documents in memory
+SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many
+MOST_REASONS = 1000  # different ones that are counted apart; rejected/ has them all
 
 
 class Parts:
@@ -22,6 +23,7 @@ class Parts:
         self.work, self.task = work, task
         self.tables: list[pa.Table] = []
         self.rejected: list[tuple[str, str, str, bytes]] = []
+        self.held, self.rejected_held = 0, 0  # bytes
         self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "reasons": {}, "kind": None}
 
     def add(self, source: Source, found: pa.Table | Rejection) -> None:
@@ -39,16 +41,20 @@ class Parts:
             raise SourceError(mixed(source.path, kind, self.counts["kind"]))
         self.counts["kind"], self.counts["first"] = kind, self.counts.get("first", source.path)
         self.tables.append(found)
-        if sum(table.nbytes for table in self.tables) >= SHARD_BYTES:
+        self.held += found.nbytes
+        if self.held >= SHARD_BYTES:
             self._flush()
 
     def _reject(self, source: Source, found: Rejection) -> None:
         self.counts["in"] += 1
         self.counts["rejected"] += 1
+        reasons = self.counts["reasons"]
         reason = found.error if len(found.error) < 80 else found.error[:77] + "..."
-        self.counts["reasons"][reason] = self.counts["reasons"].get(reason, 0) + 1
+        reason = reason if reason in reasons or len(reasons) < MOST_REASONS else "other reasons"
+        reasons[reason] = reasons.get(reason, 0) + 1
         self.rejected.append((source.name, found.place, found.error, found.raw))
-        if sum(len(entry[3]) for entry in self.rejected[-1000:]) >= SHARD_BYTES or len(self.rejected) >= 100_000:
+        self.rejected_held += len(found.raw)
+        if self.rejected_held >= SHARD_BYTES or len(self.rejected) >= 100_000:
             self._flush_rejected()
 
     def close(self) -> dict[str, Any]:
@@ -64,7 +70,7 @@ class Parts:
             with atomic(self.work / f"{self.task:05}-{self.counts['parts']:05}.parquet") as temporary:
                 pq.write_table(table, temporary, compression="zstd")
             self.counts["parts"] += 1
-            self.tables = []
+            self.tables, self.held = [], 0
 
     def _flush_rejected(self) -> None:
         if self.rejected:
@@ -73,7 +79,7 @@ class Parts:
             with atomic(self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet") as temporary:
                 pq.write_table(pa.table(columns, schema=REJECTED), temporary, compression="zstd")
             self.counts["rejects"] += 1
-            self.rejected = []
+            self.rejected, self.rejected_held = [], 0
 
 
 def mixed(path: str, kind: str, before: str) -> str:
@@ -92,10 +98,14 @@ def place(part: Path, path: Path, schema: pa.Schema | None) -> None:
         else:
             table = pq.read_table(part)
             columns = [
-                table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+                _as(table[field.name], field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
                 for field in schema
             ]
             pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+
+
+def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    return as_text(column) if type_ == STRING else column.cast(type_)
 
 
 def unified(schemas: Sequence[pa.Schema]) -> pa.Schema:

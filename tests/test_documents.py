@@ -208,3 +208,17 @@ def test_a_documents_column_named_like_a_reason_keeps_its_cells_in_the_ledger():
 def test_a_reason_that_the_ledger_does_not_know_is_a_defect():
     with pytest.raises(TypeError, match="the ledger has no column why"):
         ledger(form(SOURCE, rows(text=["a"]))[0], "slop", why=[1])
+
+
+def test_a_column_with_the_name_of_one_of_ours_is_kept_under_another_when_it_is_asked_for():
+    rows = Rows(pa.table({"text": ["Hi"], "source": ["mail"]}), ["1"])
+    documents, _ = form(Source("a.csv", "a.csv"), rows, keep_columns=["source"])
+    assert documents.column_names == ["id", "text", "source", "own_source"]
+    assert documents["own_source"].to_pylist() == ["mail"]
+
+
+def test_a_nested_column_taken_for_the_text_is_its_json():
+    rows = Rows(pa.table({"tags": [["a", "b"], None]}), ["1", "2"])
+    documents, rejected = form(Source("a.parquet", "a.parquet"), rows, text_column="tags")
+    assert documents["text"].to_pylist() == ['["a","b"]']
+    assert [entry.error for entry in rejected] == ["the text is NULL"]
