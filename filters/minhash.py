@@ -65,7 +65,7 @@ def near_duplicates(
     texts: Texts,
     offsets: Offsets,
     *,
-    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7,
+    threshold: Annotated[float, Field(ge=0.01, le=1)] = 0.7,
     words: Annotated[int, Field(ge=1)] = 5,
     bands: Annotated[int, Field(ge=1)] | None = None,
     rows: Annotated[int, Field(ge=1)] | None = None,

@@ -44,6 +44,8 @@ def slop(
     ([1, 1], [6, 20], ["i'm sorry", 'as an ai'])
     """
     chosen = [phrases for phrases in lists if isinstance(phrases, PhraseList)]
+    if len(chosen) < len(lists):
+        raise TypeError(f"phrase lists are read before slop is called: {lists!r}. See pipeline.phrase_lists.load.")
     phrases = list(dict.fromkeys(phrase for chosen_list in chosen for phrase in chosen_list.phrases))
     patterns = list(dict.fromkeys(pattern for chosen_list in chosen for pattern in chosen_list.patterns))
     data, offsets = kernels.buffers(texts)

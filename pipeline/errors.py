@@ -89,7 +89,8 @@ class WorkerDied(PrepError):  # noqa: N818
     def __init__(self) -> None:
         super().__init__(
             "a worker process died (killed, or out of memory). Finished shards are kept: "
-            "run the same command again, with fewer --workers if memory is short."
+            "run the same command again, with fewer --workers if memory is short. A script of your own that calls a stage "
+            'does so under `if __name__ == "__main__":`.'
         )
 
 

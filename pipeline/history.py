@@ -48,8 +48,10 @@ def _reason(row: dict[str, Any]) -> str:
     if row["twin"] is not None:
         parts.append(f"its twin {row['twin']} stays")
     for span in (row["evidence"] or [])[:3]:
-        where = f" in message {span['message'] + 1}" if row.get("messages") is not None else ""
-        parts.append(f"{span['text']!r}{where} at byte {span['start']}")
+        in_chat = row.get("messages") is not None and span["message"] is not None
+        where = f" in message {span['message'] + 1}" if in_chat else ""
+        at = f" at byte {span['start']}" if span["start"] is not None else ""
+        parts.append(f"{span['text']!r}{where}{at}")
     return "; ".join(parts)
 
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.errors import PrepError
-from pipeline.history import sample, why
+from pipeline.history import _reason, sample, why
 from pipeline.run import Run
 from pipeline.stages.clean import clean
 from pipeline.stages.ingest import ingest
@@ -107,3 +107,9 @@ def test_a_sample_is_the_first_documents_and_none_of_an_empty_artifact(store):
     assert sample(made, 2)["id"].to_pylist() == ["posts.csv:1", "posts.csv:2"]
     emptied = clean(made, "none", Run(store, Local(1)), steps=[{"word_count": {"min": 1000}}])
     assert sample(emptied, 2) is None
+
+
+def test_evidence_without_a_place_is_told_without_one():
+    row = dict.fromkeys(("measure", "value", "bound", "twin", "similarity")) | {"filter": "chat_template", "messages": []}
+    row["evidence"] = [{"label": "rendering", "text": "roles must alternate", "message": None, "start": None, "end": None}]
+    assert _reason(row) == "chat_template; 'roles must alternate'"

@@ -132,3 +132,8 @@ def test_spans_of_a_slice_are_of_the_slice():
     texts = pa.array(["as an ai", "é as an ai"], pa.large_string())[1:]
     found = slop(texts, lists=(PhraseList("own", ("as an ai",)),))
     assert (found.text.tolist(), found.start.tolist(), found.end.tolist()) == ([0], [3], [11])
+
+
+def test_a_list_that_was_not_read_is_refused_instead_of_finding_nothing():
+    with pytest.raises(TypeError, match="phrase lists are read before slop is called"):
+        slop(pa.array(["As an AI language model"], pa.large_string()))
