@@ -67,7 +67,7 @@ def test_the_console_session_prints_what_the_readme_shows(home: Path) -> None:
 def test_the_python_example_runs(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(home)
     example = block("python", holding="from pipeline.artifacts import Store").replace("workers=2", "workers=1")
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "README.md", "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith("clean/chats@")
 
 
