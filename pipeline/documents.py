@@ -9,8 +9,9 @@ of rows. `flat_text` lays a batch's text out for the filters: one flat array of 
 Strings have 64-bit offsets (`large_string`), so a batch may hold more than 2 GiB and a kernel knows one width only.
 """
 
+import base64
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -72,10 +73,12 @@ class Rows(NamedTuple):
 
     `table` has the source's own columns; a reader of pages or files gives `text`, a reader of chats `messages`. `places` says
     where each row stands (`1042`, `posts:17`), or is empty where the source is one document: it becomes the end of the id.
+    `raw`, where a reader still has them, gives the bytes of a row.
     """
 
     table: pa.Table
     places: Sequence[str]
+    raw: Callable[[int], bytes] | None = None
 
 
 def schema(kind: Kind, extra: Sequence[pa.Field] = ()) -> pa.Schema:
@@ -130,7 +133,7 @@ def form(
 
     `text_column` names a column, or is a template over columns (`"{title}\\n\\n{body}"`); the default is the column `text` or
     `messages`. A row whose text is NULL, empty or white space is no document, and neither is one without an id where
-    `id_column` is set: they come back as rejections with their cells as JSON.
+    `id_column` is set: they come back as rejections with their bytes, or else their cells as JSON, bytes in base64.
 
     >>> rows = Rows(pa.table({"body": ["Hello", None]}), ["1", "2"])
     >>> documents, rejected = form(Source("posts.csv", "posts.csv", "csv"), rows, text_column="body")
@@ -153,16 +156,16 @@ def form(
     columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
     extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
-        if name not in columns and name != "messages":
+        if name not in CORE:
             columns[name] = _column(source, table, name)
-        elif keep_columns != "all":
+        elif name in ("id", "source") or text_column is not None:  # else it is the body itself
             columns[f"own_{name}"] = _column(source, table, name)
     fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
     formed = pa.table(columns)
     bad = why.is_valid()
     if not pc.any(bad).as_py():
         return formed.cast(schema(kind, fields)), []
-    rejections = list(_rejections(table, rows.places, why))
+    rejections = list(_rejections(rows, why))
     return formed.filter(pc.invert(bad)).cast(schema(kind, fields)), rejections
 
 
@@ -243,22 +246,30 @@ def _why_no_messages(messages: pa.ChunkedArray) -> pa.ChunkedArray:
 def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedArray, pa.Scalar | pa.ChunkedArray]:
     if id_column is not None:
         ids = as_text(_column(source, rows.table, id_column))
-        return ids, pc.if_else(pc.is_null(ids), f"the id column {id_column!r} is NULL", pa.scalar(None, pa.string()))
+        empty = pc.if_else(pc.equal(ids, ""), f"the id column {id_column!r} is empty", pa.scalar(None, pa.string()))
+        return ids, pc.if_else(pc.is_null(ids), f"the id column {id_column!r} is NULL", empty)
     ids = [f"{source.name}:{place}" if place else source.name for place in rows.places]
     return pa.chunked_array([pa.array(ids, STRING)]), pa.scalar(None, pa.string())
 
 
-def _rejections(table: pa.Table, places: Sequence[str], why: pa.ChunkedArray) -> Iterator[Rejection]:
+def _rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:
     bad = np.flatnonzero(why.is_valid().to_numpy())
-    cells = table.take(pa.array(bad)).to_pylist()
+    cells = rows.table.take(pa.array(bad)).to_pylist()
     for index, row in zip(bad, cells, strict=True):
-        yield Rejection(places[index], why[int(index)].as_py(), _json(row))
+        yield Rejection(rows.places[index], why[int(index)].as_py(), rows.raw(int(index)) if rows.raw else _json(row))
 
 
 def _json(value: object) -> bytes:
     import orjson
 
-    return orjson.dumps(value, default=lambda cell: cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell))
+    return orjson.dumps(value, default=lambda cell: _bytes(cell) if isinstance(cell, bytes) else str(cell))
+
+
+def _bytes(cell: bytes) -> str | dict[str, str]:
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(cell).decode()}
 
 
 def flat_text(documents: pa.Table, roles: Sequence[str] | None = None) -> tuple[pa.LargeStringArray, Offsets, Offsets]:

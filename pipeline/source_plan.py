@@ -69,7 +69,7 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
         head, own, wrong = _entry(entry, f"ingest, source {number}")
         problems += wrong
         for source in expand([head["path"]]) if head else []:
-            source = replace(source, format=head["format"] or format or _format(source, alone=source.path == head["path"]))
+            source = replace(source, format=head["format"] or format or _format(source))
             reader(source.format)
             if source.name in found and found[source.name][0].path != source.path:
                 raise collision(source.name, found[source.name][0].path, source.path)
@@ -81,14 +81,14 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
     return [found[name] for name in sorted(found)], problems
 
 
-def _format(source: Source, *, alone: bool) -> str:
+def _format(source: Source) -> str:
     """Tell a source's format; a file that was not named itself, but found in a folder, may be of none."""
     if not Path(source.path).is_file():
         return "foreign"
     try:
         return format_of(source)
     except SourceError:
-        if alone:
+        if source.alone:
             raise
         return "foreign"
 

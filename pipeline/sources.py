@@ -27,6 +27,7 @@ class Source:
     name: str
     path: str
     format: str = ""
+    alone: bool = True  # named itself, not found in a folder or by a glob
 
 
 def expand(named: Sequence[str]) -> list[Source]:
@@ -43,7 +44,7 @@ def expand(named: Sequence[str]) -> list[Source]:
             name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be any bytes
             if found.setdefault(name, path) != path:
                 raise collision(name, found[name], path)
-    return [Source(name, found[name]) for name in sorted(found)]
+    return [Source(name, found[name], alone=found[name] in named) for name in sorted(found)]
 
 
 def collision(name: str, one: str, other: str) -> SourceError:
@@ -153,6 +154,14 @@ def head(source: Source, size: int = 65536) -> bytes:
 def size_of(source: Source) -> int:
     """Return a source's bytes on the disk; what is no plain file has none."""
     return Path(source.path).stat().st_size if Path(source.path).is_file() else 0
+
+
+def small_file(source: Source, most: int = 1 << 20) -> bytes:
+    """Return a source's bytes as they lie on the disk, or none if there are more than `most`, or it cannot be read."""
+    try:
+        return Path(source.path).read_bytes() if 0 < size_of(source) <= most else b""
+    except OSError:
+        return b""
 
 
 def content_hash(source: Source) -> str:

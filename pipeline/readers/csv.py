@@ -221,7 +221,8 @@ def _rows(block: Records, before: int, names: list[str], delimiter: str, encodin
     if len(chosen):
         data = b"\n".join([block.data[a:b] for a, b in zip(block.starts[good], block.ends[good], strict=True)])
         table = _table(data, len(names), delimiter).rename_columns(names)
-        yield Rows(table, [str(number) for number in (chosen + before + 1).tolist()])
+        raw = lambda row: _original(block.record(int(chosen[row])), encoding)
+        yield Rows(table, [str(number) for number in (chosen + before + 1).tolist()], raw)
     for index in np.flatnonzero(~good):
         wide = f"{block.fields[index]} fields, not {len(names)}"
         error = wide if sound[index] else f"the row is not {encoding}"

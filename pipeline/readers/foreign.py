@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.documents import Rejection, Rows
-from pipeline.sources import Source, size_of
+from pipeline.sources import Source, small_file
 
 SUFFIXES = ()
-MOST_BYTES = 1 << 20
 
 
 def foreign(source: Source) -> Iterator[Rows | Rejection]:
@@ -15,5 +14,4 @@ def foreign(source: Source) -> Iterator[Rows | Rejection]:
     if not Path(source.path).is_file():
         yield Rejection("", "no plain file, but a link to nothing, a pipe or a device", b"")
         return
-    raw = Path(source.path).read_bytes() if size_of(source) <= MOST_BYTES else b""
-    yield Rejection("", "no reader for this kind of file (--format says how to read it)", raw)
+    yield Rejection("", "no reader for this kind of file (--format says how to read it)", small_file(source))

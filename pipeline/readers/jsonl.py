@@ -71,6 +71,7 @@ class Batch:
         rows: list[Row] = []
         chats: list[list[Turn]] = []
         places: list[str] = []
+        raws: list[bytes] = []
         rejected: list[Rejection] = []
         for place, value, raw in items:
             try:
@@ -81,8 +82,9 @@ class Batch:
             rows.append(row)
             chats.append(turns)
             places.append(str(place))
+            raws.append(raw or _json(value).encode())
         if rows:
-            yield Rows(self._table(rows, chats), places)
+            yield Rows(self._table(rows, chats), places, raws.__getitem__)
         yield from rejected
 
     def _row(self, value: object) -> tuple[Row, list[Turn]]:

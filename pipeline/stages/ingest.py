@@ -23,7 +23,7 @@ from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers import reader
 from pipeline.run import Run, versions
 from pipeline.source_plan import ROW_FIELDS, plan
-from pipeline.sources import Source, content_hash, size_of
+from pipeline.sources import Source, content_hash, size_of, small_file
 
 VERSION = 1  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
@@ -123,7 +123,16 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
 
 
 def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
-    """Have a source read, and its rows formed into documents and rejections."""
+    """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected."""
+    try:
+        yield from _formed(source, settings)
+    except SourceError as error:
+        if source.alone:
+            raise
+        yield Rejection("", str(error), small_file(source))
+
+
+def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
     read = reader(source.format)(source, **own)
@@ -147,7 +156,7 @@ def _filled(source: Source, read: Iterator[Rows | Rejection], names: Sequence[st
             for name in names:
                 if name not in found.table.column_names:
                     nulls = pa.nulls(found.table.num_rows, STRING)
-                    found = Rows(found.table.append_column(name, nulls), found.places)
+                    found = found._replace(table=found.table.append_column(name, nulls))
         yield found
     for name in names:
         if met and name not in met:

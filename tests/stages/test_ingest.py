@@ -54,9 +54,7 @@ def refused(error, *arguments, **settings):
 def test_rows_become_documents_and_what_is_none_is_rejected_with_its_bytes(run, posts):
     made = ingest([str(posts)], "posts", run, text_column="body")
     assert [(row["id"], row["text"]) for row in rows_of(made)] == [("posts.csv:1", "Hello"), ("posts.csv:3", "World")]
-    assert rows_of(made, "rejected") == [
-        {"source": "posts.csv", "place": "2", "error": "the text is empty", "raw": b'{"title":"B","body":""}'}
-    ]
+    assert rows_of(made, "rejected") == [{"source": "posts.csv", "place": "2", "error": "the text is empty", "raw": b"B,"}]
     assert made.manifest.rows == {"in": 3, "kept": 2, "removed": 0, "rejected": 1}
     assert made.manifest.counts == [{"reason": "the text is empty", "rejected": 1}]
 
@@ -312,3 +310,14 @@ def test_many_tasks_of_two_workers_write_the_bytes_of_one(tmp_path, monkeypatch)
     one, two = (artifact.manifest for artifact in made)
     assert (one.files, one.rows, one.counts) == (two.files, two.rows, two.counts)
     assert len([file for file in one.files if file["path"].startswith("documents/")]) == 6
+
+
+def test_a_table_in_a_folder_whose_text_is_not_named_is_rejected_and_the_pages_are_read(run, tmp_path):
+    (tmp_path / "mix").mkdir()
+    (tmp_path / "mix" / "page.txt").write_text("Hello")
+    (tmp_path / "mix" / "conf.json").write_text('{"name": "x"}')
+    made = ingest([str(tmp_path / "mix")], "mix", run)
+    assert [row["id"] for row in rows_of(made)] == ["mix/page.txt"]
+    (rejected,) = rows_of(made, "rejected")
+    assert (rejected["source"], rejected["raw"]) == ("mix/conf.json", b'{"name": "x"}')
+    assert "which column holds the text?" in rejected["error"]
