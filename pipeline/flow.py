@@ -15,7 +15,7 @@ from pipeline import phrase_lists
 from pipeline.artifacts import STAGES, Artifact
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import PrepError, RecipeError, UsageError
-from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load
+from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
 from pipeline.run import Run
 from pipeline.source_plan import default_name
 from pipeline.stages.clean import clean
@@ -32,7 +32,10 @@ INGEST_FIELDS: Fields = {"sources": (str | list[str | dict[str, Any]], ...), **f
 def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = False) -> Recipe:
     """Return the recipe named, or the one that ships for the stage; `settled`: the flags say enough, none is needed."""
     if config is not None:
-        return load(config)
+        recipe = load(config)
+        if problems := unknown_sections(recipe):
+            raise RecipeError(recipe.where, problems)
+        return recipe
     shipped = configs_folder() / f"{stage}.yaml"
     if settled or not shipped.exists():
         return Recipe("the command line", {})
@@ -62,7 +65,10 @@ def clean_all(
     for slop_list in slop_lists:
         phrase_lists.load(slop_list)
     section = recipe.section("clean")
-    for parent in _parents("ingest", refs, recipe, run):
+    parents = _parents("ingest", refs, recipe, run)
+    if name and len(parents) > 1:
+        raise UsageError("--name is for one artifact, and here are several. Clean them one by one.")
+    for parent in parents:
         steps = section.get(parent.manifest.name) if isinstance(section, Mapping) else section
         if steps is None:
             raise RecipeError(recipe.where, [f"clean: no steps for {parent.manifest.name!r}"])
@@ -105,7 +111,7 @@ def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
 
 def problems_of(recipe: Recipe) -> list[str]:
     """Return every problem of a recipe's sections."""
-    problems: list[str] = []
+    problems = unknown_sections(recipe)
     if not recipe.section("ingest"):
         problems.append(NO_INGEST)
     else:

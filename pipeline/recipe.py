@@ -29,7 +29,7 @@ class Recipe:
 
 
 def load(path: Path | str) -> Recipe:
-    """Read a recipe; raises `RecipeError` where it is no YAML, or has sections that no stage knows."""
+    """Read a recipe; raises `RecipeError` where it is no YAML, or no mapping."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -44,14 +44,17 @@ def load(path: Path | str) -> Recipe:
         raise RecipeError(str(path), [f"not YAML: {error}"]) from error
     if not isinstance(content, Mapping):
         raise RecipeError(str(path), [f"a recipe is a mapping with the keys {', '.join(SECTIONS)}."])
-    unknown = [
-        f"{line_of(content, key)}no section {key!r}.{did_you_mean(str(key), SECTIONS) or ' There are: ' + ', '.join(SECTIONS)}"
-        for key in content
+    return Recipe(str(path), content)
+
+
+def unknown_sections(recipe: Recipe) -> list[str]:
+    """Return a problem for each section that no stage knows."""
+    return [
+        f"{line_of(recipe.sections, key)}no section {key!r}."
+        f"{did_you_mean(str(key), SECTIONS) or ' There are: ' + ', '.join(SECTIONS)}"
+        for key in recipe.sections
         if key not in SECTIONS
     ]
-    if unknown:
-        raise RecipeError(str(path), unknown)
-    return Recipe(str(path), content)
 
 
 def line_of(mapping: object, key: object) -> str:

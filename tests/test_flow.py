@@ -185,6 +185,12 @@ def test_a_stage_whose_flags_say_enough_needs_no_recipe(run):
     assert run.progress.lines == []
 
 
+def test_one_name_for_several_artifacts_is_refused(run):
+    ingested(run), ingested(run, "more")
+    with pytest.raises(UsageError, match="--name is for one artifact"):
+        cleaned(run, "clean: [unicode]", refs=["posts", "more"], name="same")
+
+
 def test_a_parent_named_twice_is_taken_once(run):
     ingested(run)
     assert len(cleaned(run, "clean: [unicode]", refs=["ingest/posts", "posts"])) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import RecipeError, did_you_mean
-from pipeline.recipe import check, fields_of, load
+from pipeline.recipe import check, fields_of, load, unknown_sections
 
 
 def loaded(tmp_path, text):
@@ -99,10 +99,10 @@ def test_checked_values_are_plain_python(tmp_path):
 
 
 def test_unknown_sections_are_told_with_line_and_nearest_name(tmp_path):
-    assert refused(tmp_path, "name: x\nclaen: []\nzzz: 1\n") == [
-        "/recipe.yaml: 2 problems",
-        "  line 2: no section 'claen'. Did you mean 'clean'?",
-        "  line 3: no section 'zzz'. There are: name, ingest, clean, tokenize, train",
+    (tmp_path / "recipe.yaml").write_text("name: x\nclaen: []\nzzz: 1\n")
+    assert unknown_sections(load(tmp_path / "recipe.yaml")) == [
+        "line 2: no section 'claen'. Did you mean 'clean'?",
+        "line 3: no section 'zzz'. There are: name, ingest, clean, tokenize, train",
     ]
 
 

@@ -52,7 +52,7 @@ def slop_list(tmp_path):
         ([{"a": 1, "b": 2}], "clean, step 1: a step is a filter's name, or one name with settings"),
         ([{"near_duplicates": {"treshold": 0.8}}], "no setting 'treshold'. Did you mean 'threshold'?"),
         ([{"near_duplicates": {"threshold": "high"}}], "threshold: input should be a valid number, not 'high'"),
-        ([{"near_duplicates": {"threshold": 0}}], "threshold: input should be greater than 0, not 0"),
+        ([{"near_duplicates": {"threshold": 0}}], "threshold: input should be greater than or equal to 0.01, not 0"),
         ([{"near_duplicates": {"words": 0}}], "words: input should be greater than or equal to 1, not 0"),
         ([{"near_duplicates": {"keep": "best"}}], "keep: input should be 'first' or 'longest', not 'best'"),
         (["word_count"], "clean, step 1, word_count: set a bound: min, max or both"),
