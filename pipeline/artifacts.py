@@ -233,6 +233,8 @@ class Store:
         place, _, prefix = ref.rstrip("/").partition("@")
         wanted, _, name = place.rpartition("/")
         known = self.list(wanted or stage)
+        if not name and not prefix:
+            raise ArtifactNotFound(ref, self.root, self._names())
         matches = [a for a in known if name in ("", a.manifest.name) and a.manifest.fingerprint.startswith(prefix)]
         if not matches:
             raise ArtifactNotFound(ref, self.root, self._names())
@@ -350,13 +352,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_shard(path: Path) -> "pa.Table":
-    """Read a Parquet shard whole; raises `BrokenArtifact` where it is damaged or gone."""
+def read_shard(path: Path, columns: list[str] | None = None) -> "pa.Table":
+    """Read a Parquet shard, whole or some columns of it; raises `BrokenArtifact` where it is damaged or gone."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path, memory_map=True, partitioning=None)
+        return pq.read_table(path, columns=columns, memory_map=True, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
         why = " ".join(str(error).split())
         raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error

@@ -5,9 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.artifacts import STAGES, Artifact, Store
+from pipeline.artifacts import STAGES, Artifact, Store, read_shard
 from pipeline.errors import PrepError
 
 
@@ -34,19 +33,19 @@ def _sentences(artifact: Artifact, document: str) -> list[str]:
     sentences += [f"{ref}: removed by {_reason(row)}" for row in _rows(artifact.files("removed"), "id", document)]
     if _rows(artifact.files("documents"), "id", document):
         sentences.append(f"{ref}: {'read' if artifact.manifest.stage == 'ingest' else 'kept'}")
-    sentences += [
-        f"{ref}: tokenized ({', '.join(f'{key} {value}' for key, value in row.items() if key != 'document')})"
-        for row in _rows(artifact.files("index"), "document", document)
-    ]
+    if windows := _rows(artifact.files("index"), "document", document):
+        tokens, split = sum(row["length"] for row in windows), windows[0]["split"]
+        rows = f"row {windows[0]['row']}" if len(windows) == 1 else f"{len(windows)} rows from {windows[0]['row']}"
+        sentences.append(f"{ref}: tokenized: {tokens} tokens, {rows} of {split}")
     return list(dict.fromkeys(sentences))
 
 
 def _reason(row: dict[str, Any]) -> str:
     parts = [str(row["filter"])]
-    if row["measure"] is not None and row["value"] is not None:
-        parts.append(f"{row['measure']} {_number(row['value'])}, {row['bound']}")
     if row["twin"] is not None:
-        parts.append(f"its twin {row['twin']} stays")
+        parts.append(f"similarity {_number(row['similarity'])} to {row['twin']}, which stays")
+    elif row["measure"] is not None and row["value"] is not None:
+        parts.append(f"{row['measure']} {_number(row['value'])}, {row['bound']}")
     for span in (row["evidence"] or [])[:3]:
         in_chat = row.get("messages") is not None and span["message"] is not None
         where = f" in message {span['message'] + 1}" if in_chat else ""
@@ -78,16 +77,16 @@ def _rows(files: list[Path], column: str, value: str) -> list[dict[str, Any]]:
     """Return the rows of Parquet files where a column has a value; only that column is read of the others."""
     rows: list[dict[str, Any]] = []
     for file in files:
-        hits = pc.equal(pq.read_table(file, columns=[column], memory_map=True)[column], value)
+        hits = pc.equal(read_shard(file, [column])[column], value)
         if pc.any(hits).as_py():
-            rows += pq.read_table(file, memory_map=True).filter(hits).to_pylist()
+            rows += read_shard(file).filter(hits).to_pylist()
     return rows
 
 
 def sample(artifact: Artifact, count: int) -> pa.Table | None:
     """Return the first documents of an artifact, or None where it holds none."""
     for file in artifact.files("documents"):
-        table = next(pq.ParquetFile(file).iter_batches(count), None)
-        if table is not None and table.num_rows:
-            return pa.Table.from_batches([table])
+        table = read_shard(file)
+        if table.num_rows:
+            return table.slice(0, count)
     return None

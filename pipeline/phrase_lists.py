@@ -35,11 +35,15 @@ def load(name: str) -> PhraseList:
         raise SourceError(f"no phrase list or file {name!r}.{hint}")
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}). Check its permissions.") from error
+    except UnicodeDecodeError as error:
         raise SourceError(f"{path}: cannot be read as UTF-8 text ({error}).") from error
     lines = _yaml_lines(path, text) if path.suffix in (".yaml", ".yml") else text.splitlines()
     entries = [line.strip() for line in lines]
     entries = [entry for entry in entries if entry and not entry.startswith("#")]
+    if not entries:
+        raise SourceError(f"{path}: holds no phrase. Write one a line.")
     patterns = [entry[3:].strip() for entry in entries if entry.startswith("re:")]
     for pattern in patterns:
         _check(path, pattern)

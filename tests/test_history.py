@@ -52,15 +52,11 @@ def test_a_measure_is_told_with_value_and_bound(store):
 
 
 def test_a_duplicate_is_told_with_the_twin_that_stays(store):
-    assert told(store, "posts.csv:3")[1] == (
-        "CLEAN: removed by exact_duplicates; similarity 1, below 1; its twin posts.csv:1 stays"
-    )
+    assert told(store, "posts.csv:3")[1] == ("CLEAN: removed by exact_duplicates; similarity 1 to posts.csv:1, which stays")
 
 
 def test_a_near_duplicate_is_told_with_the_similarity(store):
-    assert told(store, "posts.csv:4")[1] == (
-        "CLEAN: removed by near_duplicates; similarity 0.9231, below 0.7; its twin posts.csv:1 stays"
-    )
+    assert told(store, "posts.csv:4")[1] == ("CLEAN: removed by near_duplicates; similarity 0.9231 to posts.csv:1, which stays")
 
 
 def test_slop_is_told_with_the_text_and_where_it_stands(store):
