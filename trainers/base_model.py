@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import TrainingError, did_you_mean
+from trainers.failures import reason, writing
 
 WEIGHTS = ("*.safetensors", "*.bin")
 
@@ -56,8 +57,10 @@ def content_hash(folder: Path) -> str:
 def make(config: Mapping[str, Any], tokenizer: Any, seed: int, folder: Path) -> BaseModel:  # noqa: ANN401  a transformers tokenizer
     """Make a model with random weights of a config and write it to a folder, its tokenizer beside it; raises `TrainingError`.
 
-    The config takes the tokenizer's size and special tokens where it does not name its own.
+    The config takes the tokenizer's size and special tokens where it does not name its own. The model is tried on two tokens,
+    since sizes that do not fit together often show only there.
     """
+    import torch
     from transformers import AutoConfig, AutoModelForCausalLM, set_seed
 
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
@@ -65,10 +68,13 @@ def make(config: Mapping[str, Any], tokenizer: Any, seed: int, folder: Path) -> 
         whole = AutoConfig.for_model(**{"vocab_size": len(tokenizer), **special, **config})
         set_seed(seed)
         model = AutoModelForCausalLM.from_config(whole)
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"model: no model can be made of this config: {_first_line(error)}") from error
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        with torch.no_grad():
+            model(torch.zeros((1, 2), dtype=torch.long))
+    except Exception as error:  # each model's code fails in its own way: division by zero, an index, a shape
+        raise TrainingError(f"model: no model can be made of this config: {reason(error)}. Mend its values.") from error
+    with writing(folder):
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return BaseModel({"config": dict(config)}, str(folder))
 
 
@@ -98,14 +104,10 @@ def _commit(name: str, revision: str | None) -> str:
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError) as error:
         raise TrainingError(
-            f"model {name}: neither a folder here nor a model that the hub gives ({_first_line(error)}). "
+            f"model {name}: neither a folder here nor a model that the hub gives ({reason(error)}). "
             f"Give a folder with config.json and weights, or a name such as mistralai/Mistral-7B-v0.3."
         ) from error
     return str(config._commit_hash)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0].rstrip(".")
 
 
 def _sha256(path: Path) -> str:

@@ -24,6 +24,14 @@ class Device(NamedTuple):
     dtype: torch.dtype
     optimizer: str
 
+    def facts(self) -> dict[str, str]:
+        """Return what a manifest notes of it.
+
+        >>> Device("cpu", torch.float32, "adamw_torch").facts()
+        {'device': 'cpu', 'dtype': 'float32', 'optimizer': 'adamw_torch'}
+        """
+        return {"device": self.name, "dtype": _name(self.dtype), "optimizer": self.optimizer}
+
 
 def chosen_device(settings: Settings, say: Callable[[str], None]) -> Device:
     """Choose device, precision and optimizer, and say what the user did not ask for.
@@ -37,7 +45,7 @@ def chosen_device(settings: Settings, say: Callable[[str], None]) -> Device:
         return Device("cuda", _card_dtype(settings.bf16), settings.optimizer)
     dtype = torch.bfloat16 if settings.bf16 is True else torch.float32
     optimizer = "adamw_torch" if settings.optimizer.startswith("paged") else settings.optimizer
-    say(f"no CUDA here: training on the CPU in {str(dtype).removeprefix('torch.')} with {optimizer}; fit for small models only")
+    say(f"no CUDA here: training on the CPU in {_name(dtype)} with {optimizer}; fit for small models only")
     return Device("cpu", dtype, optimizer)
 
 
@@ -68,6 +76,10 @@ def quiet() -> Iterator[None]:
         talk.set_verbosity(verbosity)
         if bars:
             talk.enable_progress_bar()
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _card_dtype(bf16: Any) -> torch.dtype:  # noqa: ANN401  "auto" or a boolean

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow.compute as pc
 import torch
 from datasets import DatasetDict
 from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
@@ -24,6 +26,7 @@ from transformers import (
 from pipeline.errors import TrainingError
 from trainers.base_model import BaseModel, make
 from trainers.device import Device, chosen_device, quiet, threads_for
+from trainers.failures import enough_memory, reason, writing
 from trainers.history import Pace, Point
 from trainers.loss import PerTokenTrainer, supervised_tokens
 from trainers.settings import Settings, plan
@@ -36,6 +39,7 @@ class Fit(NamedTuple):
 
     points: list[Point]
     paces: list[Pace]
+    device: Device
 
 
 def finetune(
@@ -52,7 +56,7 @@ def finetune(
     """Train an adapter on `tokens["train"]` and write it to `out/adapter`; a base model made on the spot goes to `out/base`.
 
     Both splits have rows of `input_ids` and `labels`; an empty `validation` is not evaluated. `watch` is handed every point as
-    it comes, `say` one line for each choice that was made for the user. Raises `TrainingError`.
+    it comes, `say` one line for each choice that was made for the user. Raises `TrainingError`, `StoreError`.
     """
     check_rows(tokens)
     device = chosen_device(settings, say)
@@ -68,10 +72,11 @@ def finetune(
         if made:
             say(f"base model: {_size(model)} random weights made of its config, so its embeddings and output layer learn whole")
         trainer = _trainer(model, tokens, settings, device, scratch, watch)
-        with threads_for(model):
+        with threads_for(model), enough_memory(settings.micro_batch_size, longest_row(tokens)):
             trainer.train()
-        _save(model, out / "adapter", "base" if made else base.place)
-    return Fit(trainer.points, trainer.paces)
+        with writing(out / "adapter"):
+            _save(model, out / "adapter", "base" if made else base.place)
+    return Fit(trainer.points, trainer.paces, device)
 
 
 def load(base: BaseModel, settings: Settings, device: Device) -> Any:  # noqa: ANN401  a transformers model
@@ -89,8 +94,8 @@ def load(base: BaseModel, settings: Settings, device: Device) -> Any:  # noqa: A
             dtype=device.dtype,
             device_map={"": torch.cuda.current_device() if device.name == "cuda" else device.name},
         )
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"model {base.place}: it cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # what comes depends on the file that is broken: safetensors, torch and json raise their own
+        raise TrainingError(f"model {base.place}: it cannot be loaded: {reason(error)}. Are its files whole?") from error
     for layer in model.modules():
         if isinstance(layer, Linear4bit):
             layer.support_avx512bf16_for_cpu = False  # it repacks weights at the first evaluation, and no gradient passes after
@@ -126,10 +131,11 @@ def check_rows(tokens: DatasetDict) -> None:
             "the training split is empty: there is nothing to train on. See `prep show` of the tokenize artifact."
         )
     for split, rows in tokens.items():
-        counts = [count for chunk in rows.data["labels"].chunks for count in supervised_tokens(chunk)]
-        if 0 in counts:
+        counts = [supervised_tokens(chunk) for chunk in rows.data["labels"].chunks]
+        silent = np.flatnonzero(np.concatenate(counts or [np.zeros(0, np.int64)]) == 0)
+        if len(silent):
             raise TrainingError(
-                f"{counts.count(0)} of {len(counts)} {split} rows have no supervised token (the first: row {counts.index(0)}), "
+                f"{len(silent)} of {len(rows)} {split} rows have no supervised token (the first: row {silent[0]}), "
                 f"so nothing can be learnt of them. Tokenize with longer rows, or clean such documents away."
             )
 
@@ -143,12 +149,18 @@ def check_fit(model: Any, tokenizer: Any, tokens: DatasetDict) -> None:  # noqa:
             f"Run `prep tokenize` with the model's own."
         )
     context = getattr(model.config, "max_position_embeddings", None)
-    longest = max(len(row) for rows in tokens.values() for chunk in rows.data["input_ids"].chunks for row in chunk)
+    longest = longest_row(tokens)
     if context and longest > context:
         raise TrainingError(
             f"the longest row has {longest:,} tokens, but the model takes {context:,}. "
             f"Run `prep tokenize --sequence-length {context}`."
         )
+
+
+def longest_row(tokens: DatasetDict) -> int:
+    """Return the number of tokens of the longest row of all splits."""
+    lengths = (pc.max(pc.list_value_length(rows.data["input_ids"])) for rows in tokens.values())
+    return max(length.as_py() or 0 for length in lengths)
 
 
 class _LastStep(TrainerCallback):  # type: ignore[misc]  # transformers carries no types for us

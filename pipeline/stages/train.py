@@ -10,17 +10,27 @@ import contextlib
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals
+from pydantic import Field
+
+from pipeline.artifacts import Artifact, Draft, Identity, atomic
+from pipeline.errors import BrokenArtifact
 from pipeline.run import Progress, Run, versions
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
+    from trainers.base_model import BaseModel
     from trainers.history import Point
+    from trainers.qlora import Fit
+    from trainers.settings import Settings
+
+AtLeast1 = Annotated[int, Field(ge=1)]
+Above0 = Annotated[float, Field(gt=0)]
+VERSION = 1  # of what the stage does with the same settings; it enters the fingerprint
 
 
 def train(
@@ -31,96 +41,107 @@ def train(
     model: str | dict[str, Any],
     revision: str | None = None,
     adapter: Literal["qlora", "lora"] = "qlora",
-    lora_r: int = 16,
-    lora_alpha: int = 16,
-    lora_dropout: float = 0.05,
+    lora_r: AtLeast1 = 16,
+    lora_alpha: AtLeast1 = 16,
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05,
     lora_target_modules: str | list[str] = "all-linear",
-    micro_batch_size: int = 2,
-    gradient_accumulation_steps: int = 4,
-    num_epochs: float = 1,
-    max_steps: int = -1,
-    learning_rate: float = 2e-4,
+    micro_batch_size: AtLeast1 = 2,
+    gradient_accumulation_steps: AtLeast1 = 4,
+    num_epochs: Above0 = 1.0,
+    max_steps: Annotated[int, Field(ge=-1)] = -1,
+    learning_rate: Above0 = 2e-4,
     lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine",
-    warmup_ratio: float = 0.03,
-    weight_decay: float = 0.0,
+    warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.03,
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0,
     optimizer: str = "paged_adamw_32bit",
-    max_grad_norm: float = 0.3,
+    max_grad_norm: Above0 = 0.3,
     gradient_checkpointing: bool = True,
-    evals_per_epoch: int = 4,
+    evals_per_epoch: AtLeast1 = 4,
     bf16: Literal["auto"] | bool = "auto",
-    seed: int = 42,
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42,
 ) -> Artifact:
     """Train an adapter for a base model on a tokenize artifact; `trainers.settings.Settings` says what each setting means.
 
     `model` is a local folder, a name on the hub (`revision`: its branch, tag or commit), or `{"config": {...}}`, the config of
     a small model that is made on the spot. Learning rate, warm-up, gradient norm and optimizer are by default those of the
-    QLoRA paper's code. Raises `TrainingError`, `StoreError`.
+    QLoRA paper's code. Raises `TrainingError`, `StoreError`, and `BrokenArtifact` where the parent's rows or tokenizer
+    cannot be read.
     """
+    given = locals()
     from trainers.base_model import base_model
-    from trainers.settings import Settings, plan, require
+    from trainers.settings import Settings, require
 
-    settings = Settings(
-        adapter=adapter,
-        lora_r=lora_r,
-        lora_alpha=lora_alpha,
-        lora_dropout=lora_dropout,
-        lora_target_modules=lora_target_modules,
-        micro_batch_size=micro_batch_size,
-        gradient_accumulation_steps=gradient_accumulation_steps,
-        num_epochs=num_epochs,
-        max_steps=max_steps,
-        learning_rate=learning_rate,
-        lr_scheduler=lr_scheduler,
-        warmup_ratio=warmup_ratio,
-        weight_decay=weight_decay,
-        optimizer=optimizer,
-        max_grad_norm=max_grad_norm,
-        gradient_checkpointing=gradient_checkpointing,
-        evals_per_epoch=evals_per_epoch,
-        bf16=bf16,
-        seed=seed,
-    )
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     base = base_model(model, revision)
-    identity = Identity("train", {"model": base.identity, **asdict(settings)}, (parent.ref,))
+    identity = Identity("train", {"version": VERSION, "model": base.identity, **asdict(settings)}, (parent.ref,))
     if (known := run.answered(identity, name)) is not None:
         return known
 
     require()
-    from transformers import AutoTokenizer
-
-    from trainers import history, learning_curve, qlora
-
-    with run.store.draft(identity, name) as draft, refusals(draft.path):
-        out = _empty(draft.work / "out")
+    with run.store.draft(identity, name) as draft:
         tokens = _tokens(parent)
-        with _watching(run.progress, plan(len(tokens["train"]), settings).steps) as watch:
-            fit = qlora.finetune(
-                tokens,
-                AutoTokenizer.from_pretrained(parent.path / "tokenizer"),
-                base,
-                settings,
-                out=out,
-                scratch=_empty(draft.work / "trainer"),
-                watch=watch,
-                say=run.progress.say,
-            )
-        _write(history.metrics(fit.points), out / "metrics" / "00000.parquet")
-        _write(history.speed(fit.paces), out / "speed" / "00000.parquet")
-        learning_curve.draw(fit.points, out / "learning_curve.png", title=f"{name}, trained on {parent.ref}")
-        _move(out, draft)
+        fit = _fit(parent, tokens, base, settings, draft, run.progress)
+        _keep(fit, draft, title=f"{name}, trained on {parent.ref}")
         rows = sum(len(split) for split in tokens.values())
         return draft.publish(
             rows={"in": rows, "kept": rows},
             counts=_counts(fit.points),
             versions=versions("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets"),
-            run=run.facts(),
+            run={**run.facts(), **fit.device.facts()},
         )
+
+
+def _fit(
+    parent: Artifact, tokens: "DatasetDict", base: "BaseModel", settings: "Settings", draft: Draft, progress: Progress
+) -> "Fit":
+    """Train in the draft's work folder; a training that was killed begins anew."""
+    from trainers import qlora
+    from trainers.failures import writing
+    from trainers.settings import plan
+
+    with writing(draft.work):
+        out, scratch = _empty(draft.work / "out"), _empty(draft.work / "trainer")
+    tokenizer = _tokenizer(parent)
+    with _watching(progress, plan(len(tokens["train"]), settings).steps) as watch:
+        return qlora.finetune(tokens, tokenizer, base, settings, out=out, scratch=scratch, watch=watch, say=progress.say)
+
+
+def _keep(fit: "Fit", draft: Draft, title: str) -> None:
+    """Write how the training went, and move all of it to its place in the draft."""
+    from trainers import history, learning_curve
+    from trainers.failures import writing
+
+    out = draft.work / "out"
+    with writing(draft.path):
+        _write(history.metrics(fit.points), out / "metrics" / "00000.parquet")
+        _write(history.speed(fit.paces), out / "speed" / "00000.parquet")
+        learning_curve.draw(fit.points, out / "learning_curve.png", title=title)
+        _move(out, draft)
 
 
 def _tokens(parent: Artifact) -> "DatasetDict":
     from datasets import load_from_disk
 
-    return load_from_disk(str(parent.path / "tokens"))
+    with _reading(parent, "tokens") as folder:
+        return load_from_disk(folder)
+
+
+def _tokenizer(parent: Artifact) -> Any:  # noqa: ANN401  a transformers tokenizer
+    from transformers import AutoTokenizer
+
+    with _reading(parent, "tokenizer") as folder:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+@contextlib.contextmanager
+def _reading(parent: Artifact, part: str) -> Iterator[str]:
+    """Give the folder of a part, and name it where it is damaged or gone; raises `BrokenArtifact`."""
+    folder = parent.path / part
+    try:
+        yield str(folder)
+    except Exception as error:  # what comes depends on the file that is broken, down to bare Exception
+        why = " ".join(str(error).split()) if folder.is_dir() else "no such folder"
+        raise BrokenArtifact(f"{folder}: cannot be read ({why}). `prep verify {parent.ref}` lists what is broken.") from error
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 import contextlib
 import hashlib
+import shutil
 
 import pytest
 
@@ -8,15 +9,16 @@ pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
 import pyarrow.parquet as pq
+import torch
 from datasets import Dataset, DatasetDict, Features, List, Value
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.artifacts import Identity, Store
 from pipeline.engine.local import Local
-from pipeline.errors import TrainingError
+from pipeline.errors import BrokenArtifact, StoreError, TrainingError
 from pipeline.run import Run
-from pipeline.stages.train import train
+from pipeline.stages.train import VERSION, train
 
 WORDS = 40
 CONFIG = {
@@ -205,3 +207,49 @@ def test_the_bar_closes_when_training_ends_and_when_it_cannot_go_on(tmp_path, tr
     with contextlib.suppress(TrainingError):
         train(tokenized(run.store, training=training), "numbers", run, **QUICK)
     assert closed == ["train"]
+
+
+def test_the_manifest_says_the_version_and_how_the_training_computed(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    run = run_in(tmp_path)
+    manifest = train(tokenized(run.store), "numbers", run, **QUICK, max_steps=1).manifest
+    assert manifest.recipe["version"] == VERSION
+    assert {key: manifest.run[key] for key in ("device", "dtype", "optimizer")} == {
+        "device": "cpu", "dtype": "float32", "optimizer": "adamw_torch",
+    }  # fmt: skip
+
+
+def test_a_default_that_is_given_is_the_same_training(tmp_path):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    assert train(parent, "numbers", run, **QUICK).ref == train(parent, "numbers", run, **QUICK, num_epochs=1.0).ref
+
+
+@pytest.mark.parametrize("part", ["tokens", "tokenizer"])
+def test_a_part_of_the_parent_that_is_gone_is_named(tmp_path, part):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    shutil.rmtree(parent.path / part)
+    with pytest.raises(BrokenArtifact, match=f"{parent.path / part}: cannot be read .no such folder.. `prep verify"):
+        train(parent, "numbers", run, **QUICK)
+
+
+def test_a_damaged_tokenizer_of_the_parent_is_named(tmp_path):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    (parent.path / "tokenizer" / "tokenizer.json").write_text("{")
+    with pytest.raises(BrokenArtifact, match=f"{parent.path}/tokenizer: cannot be read"):
+        train(parent, "numbers", run, **QUICK)
+
+
+def test_a_place_that_cannot_be_written_is_told_as_that(tmp_path):
+    class Blocking(Notebook):
+        def say(self, line):
+            if line.startswith("step 1/1"):
+                for out in tmp_path.glob("train/*/work/out"):
+                    (out / "adapter" / "adapter_config.json").mkdir(parents=True)
+
+    run = run_in(tmp_path, Blocking())
+    with pytest.raises(StoreError, match=r"adapter: cannot write .*this training begins anew"):
+        train(tokenized(run.store), "numbers", run, **QUICK, max_steps=1)

@@ -20,7 +20,7 @@ from trainers.base_model import BaseModel, base_model, make
 from trainers.device import Device, chosen_device, quiet
 from trainers.history import mean_loss, of
 from trainers.loss import PerTokenTrainer, collate, summed_loss
-from trainers.qlora import check_fit, check_rows, ends_of, finetune, load, training_arguments, with_adapter
+from trainers.qlora import check_fit, check_rows, ends_of, finetune, load, longest_row, training_arguments, with_adapter
 from trainers.settings import Settings, plan
 
 SIZES = {
@@ -269,3 +269,32 @@ def test_a_row_longer_than_the_models_context_is_refused(tmp_path, tokenizer):
     model = load(make({**LLAMA, "max_position_embeddings": 8}, tokenizer, 1, tmp_path), SETTINGS, CPU)
     with pytest.raises(TrainingError, match="the longest row has 20 tokens, but the model takes 8"):
         check_fit(model, tokenizer, splits())
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"hidden_size": 100, "num_attention_heads": 3},
+        {"num_attention_heads": 0},
+        {"num_key_value_heads": 3},
+        {"vocab_size": 0},
+        {"hidden_act": "nope"},
+    ],
+)
+def test_a_config_of_which_no_model_can_be_made_is_one_clear_line(tmp_path, tokenizer, sizes):
+    with pytest.raises(TrainingError, match=r"no model can be made of this config: .*\. Mend its values\.") as caught:
+        trained(tmp_path, tokenizer, config={**LLAMA, **sizes})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_with_broken_weights_is_named(tmp_path, tokenizer):
+    make(LLAMA, tokenizer, 1, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=f"model {tmp_path}/model: it cannot be loaded: .* Are its files whole"):
+        trained(tmp_path, tokenizer, config=base_model(str(tmp_path / "model")))
+
+
+def test_the_longest_row_is_that_of_any_split():
+    assert longest_row(splits()) == 20
+    assert longest_row(DatasetDict({"train": dataset([]), "validation": dataset([])})) == 0
