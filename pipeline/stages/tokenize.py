@@ -5,30 +5,32 @@ template, trained where the assistant speaks, and proved (see `pipeline.tokens.m
 goes to the ledger with the reason. Which documents are held out for validation follows from their ids alone.
 """
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
 from pipeline.documents import STRING, flat_text, kind_of, ledger, ledger_schema
-from pipeline.errors import UsageError
+from pipeline.errors import BrokenArtifact, UsageError
 from pipeline.run import Run, versions
 from pipeline.tokens.chat import Chat, Unfit, template_text
 from pipeline.tokens.files import SPLITS, ShardWriter, describe, number_rows
 from pipeline.tokens.masks import TrainOn, encode, probe
-from pipeline.tokens.rows import Tokens, encode_texts, held_out, index_table, token_table, windows
+from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, index_table, token_table, windows
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened, train
 
-VERSION = 1  # of what the stage does with the same settings; it enters the fingerprint
+VERSION = 2  # of what the stage does with the same settings; it enters the fingerprint
 FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
 BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
 
@@ -58,24 +60,25 @@ def tokenize(
     *,
     tokenizer: str | None = None,
     train_tokenizer: bool = False,
-    vocab_size: int = 8000,
+    vocab_size: Annotated[int, Field(ge=SMALLEST_VOCABULARY)] = 8000,
     chat_template: str | None = None,
-    sequence_length: int = 2048,
+    sequence_length: Annotated[int, Field(ge=SHORTEST)] = 2048,
     train_on: Literal["assistant", "last", "all"] = "assistant",
-    validation: float = 0.05,
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.05,
 ) -> Artifact:
     """Tokenize the documents of one or several artifacts, texts and chats.
 
     `tokenizer` is a folder, a tokenizer.json or a hub name; with `train_tokenizer` a byte-level BPE tokenizer of `vocab_size`
     is trained on the documents. `chat_template` is the name of one that ships or a .jinja file, by default the tokenizer's own.
-    Rows hold at most `sequence_length` tokens. `train_on` says which tokens of a conversation are supervised. `validation` is
-    the share of documents held out.
+    Rows hold at most `sequence_length` tokens, at least 3. `train_on` says which tokens of a conversation are supervised.
+    `validation` is the share of documents held out.
 
-    Raises `UsageError` for settings that make no sense, `TokenizerError` where tokenizer or template cannot be used.
+    Raises `UsageError` for settings that make no sense, `TokenizerError` where tokenizer or template cannot be used,
+    `BrokenArtifact` where a shard of the parents cannot be read.
     """
     _check(parents, tokenizer, train_tokenizer, vocab_size, sequence_length, validation)
     shards = _shards(parents)
-    chats = any(kind_of(pq.read_schema(shard.path)) == "chat" for shard in shards)
+    chats = any(kind_of(_columns(shard.path)) == "chat" for shard in shards)
     what, make = _choose(shards, chats, tokenizer, vocab_size, chat_template)
     recipe = {
         "version": VERSION,
@@ -124,9 +127,10 @@ def _check(
         raise UsageError("--tokenizer and --train-tokenizer exclude each other. Give one of them.")
     if train_tokenizer and vocab_size < SMALLEST_VOCABULARY:
         raise UsageError(f"--vocab-size {vocab_size} is too small: bytes and special tokens take {SMALLEST_VOCABULARY}.")
-    if sequence_length < 2:
+    if sequence_length < SHORTEST:
         raise UsageError(
-            f"--sequence-length {sequence_length} is too short: a token is trained by those before it. Give 2 or more."
+            f"--sequence-length {sequence_length} is too short: some rows would hold one token, which trains nothing. "
+            f"Give {SHORTEST} or more."
         )
     if not 0 <= validation < 1:
         raise UsageError(f"--validation {validation} is no share of the documents. Give 0 or more, and less than 1.")
@@ -164,9 +168,24 @@ def _texts(shards: Sequence[Shard]) -> Iterator[list[str]]:
 
 
 def _batches(path: Path) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
+    with _reading(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(BATCH):
             yield pa.Table.from_batches([batch])
+
+
+def _columns(path: Path) -> pa.Schema:
+    with _reading(path):
+        return pq.read_schema(path).remove_metadata()
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the shard that is damaged or gone; raises `BrokenArtifact`."""
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        why = " ".join(str(error).split())
+        raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
 
 
 def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) -> None:
@@ -193,7 +212,7 @@ def _tokenized(plan: Plan, shard: Shard) -> dict[str, Any]:
     """Write a shard's rows, index and ledger; answer with its counts."""
     tokenizer = reopened(plan.draft / "tokenizer")
     splits = {split: {"rows": 0, "tokens": 0, "supervised_tokens": 0} for split in SPLITS}
-    removed = [ledger_schema(pq.read_schema(shard.path).remove_metadata()).empty_table()]
+    removed = [ledger_schema(_columns(shard.path)).empty_table()]
     kept = 0
     with ShardWriter(plan.draft, shard.number) as writer:
         for documents in _batches(shard.path):

@@ -1,10 +1,12 @@
 """Documents' tokens -> rows a trainer takes: windows no longer than the sequence length, in Arrow lists over flat buffers.
 
 Tokens of many documents lie side by side in one array; `offsets` says where each document begins. Rows are ranges of it.
+A row's first token has none before it that could predict it, so it is never counted as supervised.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.tokens.tokenizer import Tokenizer
 
+SHORTEST = 3  # tokens of a sequence: so can every document of 2 tokens or more be cut into windows of 2 or more
 IGNORED = -100  # the label that the loss passes over: `ignore_index` of torch.nn.CrossEntropyLoss
 Ints = npt.NDArray[np.int64]
 TOKEN_LISTS = pa.list_(pa.int32())
@@ -45,8 +48,8 @@ class Tokens(NamedTuple):
 
     @property
     def supervised_counts(self) -> Ints:
-        """Return the number of supervised tokens of each document."""
-        return counted(self.supervised, self.offsets[:-1], self.offsets[1:])
+        """Return the number of supervised tokens of each document, its first token apart."""
+        return predicted(self.supervised, self.offsets[:-1], self.offsets[1:])
 
     def chosen(self, documents: npt.NDArray[np.bool_]) -> "Tokens":
         """Return the tokens of the chosen documents alone."""
@@ -99,23 +102,52 @@ def counted(flags: npt.NDArray[np.bool_], start: Ints, stop: Ints) -> Ints:
     return counts
 
 
+def predicted(supervised: npt.NDArray[np.bool_], start: Ints, stop: Ints) -> Ints:
+    """Return how many supervised tokens of each row are predicted: all but its first one.
+
+    >>> predicted(np.array([True, True, True]), np.array([0, 2, 3]), np.array([2, 3, 3])).tolist()
+    [1, 0, 0]
+    """
+    return counted(supervised, np.minimum(start + 1, stop), stop)
+
+
 def windows(offsets: Ints, chosen: npt.NDArray[np.bool_], length: int) -> Rows:
     """Cut the chosen documents into windows of at most `length` tokens; no token is lost, none stands in two windows.
 
-    >>> rows = windows(np.array([0, 5, 7]), np.array([True, True]), 2)
+    A last window of one token, which would train nothing, takes another one from the window before; `length` is at least
+    `SHORTEST`.
+
+    >>> rows = windows(np.array([0, 7, 9]), np.array([True, True]), 3)
     >>> rows.document.tolist(), rows.window.tolist(), rows.start.tolist(), rows.stop.tolist()
-    ([0, 0, 0, 1], [0, 1, 2, 0], [0, 2, 4, 5], [2, 4, 5, 7])
+    ([0, 0, 0, 1], [0, 1, 2, 0], [0, 3, 5, 7], [3, 5, 7, 9])
     """
     pieces = np.where(chosen, -(-np.diff(offsets) // length), 0)
     document = np.repeat(np.arange(len(pieces)), pieces)
     window = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     start = offsets[document] + window * length
-    return Rows(document, window, start, np.minimum(start + length, offsets[document + 1]))
+    end = offsets[document + 1]
+    start -= (window > 0) & (end - start == 1)
+    last = window == pieces[document] - 1
+    return Rows(document, window, start, np.where(last, end, np.roll(start, -1)))
+
+
+@contextlib.contextmanager
+def _spelled_out(tokenizer: Tokenizer) -> Iterator[None]:
+    """Read control tokens that a text spells, such as `<|endoftext|>`, as the characters they are."""
+    tokenizer.backend.encode_special_tokens = True
+    try:
+        yield
+    finally:
+        tokenizer.backend.encode_special_tokens = False
 
 
 def encode_texts(tokenizer: Tokenizer, texts: Sequence[str]) -> Tokens:
-    """Encode texts as the tokenizer itself does, each ended by its EOS token if it has one; every token is supervised."""
-    encodings = tokenizer.backend.encode_batch_fast(texts, add_special_tokens=True)
+    """Encode texts as the tokenizer itself does, each ended by its EOS token if it has one; every token is supervised.
+
+    A control token is never made of a text's characters: a page that spells one does not steer the model.
+    """
+    with _spelled_out(tokenizer):
+        encodings = tokenizer.backend.encode_batch_fast(texts, add_special_tokens=True)
     lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
     ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), np.int32, lengths.sum())
     eos = tokenizer.token_id("eos_token")
@@ -151,7 +183,7 @@ def token_table(tokens: Tokens, rows: Rows) -> pa.Table:
 
 
 def index_table(tokens: Tokens, rows: Rows, ids: pa.Array, artifact: str, split: str, first_row: int) -> pa.Table:
-    """Return for each row what it holds: document, source artifact, window, tokens, supervised tokens."""
+    """Return for each row what it holds: document, source artifact, window, tokens, supervised tokens it predicts."""
     count = len(rows.document)
     columns = [
         pa.repeat(pa.scalar(split, pa.string()), count),
@@ -160,6 +192,6 @@ def index_table(tokens: Tokens, rows: Rows, ids: pa.Array, artifact: str, split:
         pa.repeat(pa.scalar(artifact, pa.string()), count),
         pa.array(rows.window.astype(np.int32)),
         pa.array((rows.stop - rows.start).astype(np.int32)),
-        pa.array(counted(tokens.supervised, rows.start, rows.stop).astype(np.int32)),
+        pa.array(predicted(tokens.supervised, rows.start, rows.stop).astype(np.int32)),
     ]
     return pa.Table.from_arrays(columns, schema=INDEX)

@@ -18,11 +18,11 @@ from transformers import AutoTokenizer
 from pipeline.artifacts import Artifact, Identity, Store, atomic
 from pipeline.documents import schema
 from pipeline.engine.local import Local
-from pipeline.errors import TokenizerError, UsageError
+from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
 from pipeline.stages.tokenize import tokenize
-from pipeline.tokens.rows import Tokens, encode_texts, held_out, offsets_of, token_table, windows
-from pipeline.tokens.tokenizer import Tokenizer
+from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, offsets_of, token_table, windows
+from pipeline.tokens.tokenizer import Tokenizer, train
 
 WORDS = ["[UNK]", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "user", "assistant", "the", "mill", "river", "runs", "stands"]
 ASK = {"role": "user", "content": "who runs"}
@@ -107,6 +107,53 @@ def test_a_long_text_is_cut_into_windows_and_no_token_is_lost(run, words):
     assert found == ["<s> the mill", "stands the river", "runs </s>"]
 
 
+def test_a_last_window_of_one_token_takes_another_from_the_window_before(run, words):
+    texts = parent(run.store, "t", ["the mill stands the river"])
+    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
+    assert [spoken(row["input_ids"]) for row in rows(made)] == ["<s> the mill", "stands the", "river </s>"]
+
+
+def test_supervised_tokens_are_those_that_the_token_before_predicts(run, words):
+    texts = parent(run.store, "t", ["the mill stands the river", "river"])
+    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
+    predicted = [sum(label != -100 for label in row["labels"][1:]) for row in rows(made)]
+    assert [row["supervised_tokens"] for row in index(made)] == predicted == [2, 1, 1, 2]
+    assert made.manifest.counts[-2]["supervised_tokens"] == 6
+
+
+def test_a_text_of_a_single_token_is_removed_since_nothing_predicts_it(run):
+    made = tokenize([parent(run.store, "t", ["", "river"])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
+    [entry] = removed(made)
+    assert (entry["id"], entry["filter"], entry["value"], entry["bound"]) == ("t:0", "supervised_tokens", 0, "min 1")
+
+
+def test_a_text_that_spells_a_control_token_gets_its_characters(run):
+    text = "Write <|endoftext|> or <|im_start|>user here."
+    made = tokenize([parent(run.store, "t", [text])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
+    opened = AutoTokenizer.from_pretrained(made.path / "tokenizer")
+    [row] = rows(made)
+    assert not set(row["input_ids"][:-1]) & set(opened.all_special_ids)
+    assert opened.decode(row["input_ids"]) == f"{text}<|endoftext|>"
+
+
+@pytest.mark.parametrize("keep", [0, 100, -12])
+def test_a_damaged_shard_of_a_parent_is_named(run, words, keep):
+    texts = parent(run.store, "t", ["the mill"])
+    [shard] = texts.files("documents")
+    shard.write_bytes(shard.read_bytes()[:keep])
+    with pytest.raises(BrokenArtifact, match=f"{shard}: cannot be read .*`prep verify`"):
+        tokenize([texts], "t", run, tokenizer=words)
+
+
+def test_a_parents_shard_with_damaged_pages_is_named(run, words):
+    texts = parent(run.store, "t", ["the mill"])
+    [shard] = texts.files("documents")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:4] + bytes(200) + whole[204:])
+    with pytest.raises(BrokenArtifact, match=f"{shard}: cannot be read"):
+        tokenize([texts], "t", run, tokenizer=words)
+
+
 def test_a_chat_that_is_too_long_is_removed_with_its_length(run, words):
     chats = parent(run.store, "chats", [[ASK, TELL], [ASK, TELL, ASK, TELL]])
     made = tokenize([chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
@@ -136,13 +183,13 @@ def test_texts_and_chats_share_an_artifact_and_the_index_names_each_rows_documen
     chats = parent(run.store, "chats", [[ASK, TELL]])
     made = tokenize([texts, chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
     assert [(row["row"], row["document"], row["artifact"], row["length"], row["supervised_tokens"]) for row in index(made)] == [
-        (0, "texts:0", texts.ref, 5, 5),
-        (1, "texts:1", texts.ref, 7, 7),
+        (0, "texts:0", texts.ref, 5, 4),
+        (1, "texts:1", texts.ref, 7, 6),
         (2, "chats:0", chats.ref, 12, 4),
     ]
     assert [len(row["input_ids"]) for row in rows(made)] == [5, 7, 12]
     assert made.manifest.counts[-2:] == [
-        {"split": "train", "rows": 3, "tokens": 24, "supervised_tokens": 16},
+        {"split": "train", "rows": 3, "tokens": 24, "supervised_tokens": 14},
         {"split": "validation", "rows": 0, "tokens": 0, "supervised_tokens": 0},
     ]
 
@@ -245,7 +292,7 @@ def test_an_artifact_without_documents_is_one_clear_line(run, words):
         ({}, "which tokenizer\\? Give --tokenizer FOLDER .* or --train-tokenizer"),
         ({"tokenizer": "x", "train_tokenizer": True}, "exclude each other"),
         ({"train_tokenizer": True, "vocab_size": 100}, "--vocab-size 100 is too small: bytes and special tokens take 259"),
-        ({"train_tokenizer": True, "sequence_length": 1}, "--sequence-length 1 is too short"),
+        ({"train_tokenizer": True, "sequence_length": 2}, "--sequence-length 2 is too short: .* Give 3 or more"),
         ({"train_tokenizer": True, "validation": 1.0}, "--validation 1.0 is no share"),
     ],
 )
@@ -272,7 +319,7 @@ def test_marks_of_the_template_without_a_token_are_told(run, words):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 40), max_size=12), st.integers(1, 9), st.data())
+@given(st.lists(st.integers(0, 40), max_size=12), st.integers(SHORTEST, 9), st.data())
 def test_the_windows_of_any_documents_hold_every_token_once(lengths, length, data):
     offsets = offsets_of(np.array(lengths, dtype=np.int64))
     ids = np.arange(offsets[-1], dtype=np.int32)
@@ -282,6 +329,7 @@ def test_the_windows_of_any_documents_hold_every_token_once(lengths, length, dat
     assert [token for row in table["input_ids"].to_pylist() for token in row] == ids.tolist()
     assert sum(label != -100 for row in table["labels"].to_pylist() for label in row) == supervised.sum()
     assert all(0 < len(row) <= length for row in table["input_ids"].to_pylist())
+    assert ((cut.stop - cut.start > 1) | (np.diff(offsets)[cut.document] == 1)).all()
 
 
 def test_a_text_that_ends_with_eos_already_gets_no_second_one():
@@ -289,3 +337,15 @@ def test_a_text_that_ends_with_eos_already_gets_no_second_one():
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokens = encode_texts(Tokenizer(backend, {"eos_token": "</s>"}), ["a a", "a </s>", "", "</s>"])
     assert (tokens.ids.tolist(), tokens.lengths.tolist()) == ([0, 0, 1, 0, 1, 1, 1], [3, 2, 1, 1])
+
+
+def test_texts_without_control_tokens_have_the_ids_the_tokenizer_gives_and_bos_stays():
+    trained = train([["the mill stands"]], 300)
+    trained.backend.add_special_tokens(["<s>"])
+    number = trained.backend.token_to_id("<s>")
+    trained.backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", number)])
+    tokens = encode_texts(Tokenizer(trained.backend, {}), [" the mill ", "<s>mill"])
+    plain, spelled = np.split(tokens.ids, tokens.offsets[1:-1])
+    assert plain.tolist() == trained.backend.encode(" the mill ").ids
+    assert spelled.tolist().count(number) == 1
+    assert trained.backend.encode("<s>mill").ids.count(number) == 2
