@@ -340,7 +340,8 @@ def why(document: str, store: str, as_json: bool) -> None:
 @main.command()
 @click.argument("ref")
 @store_option
-def verify(ref: str, store: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def verify(ref: str, store: str, as_json: bool) -> None:
     """Recompute the checksums of an artifact's files.
 
     \b
@@ -349,9 +350,13 @@ def verify(ref: str, store: str) -> None:
     """
     from pipeline.artifacts import Store
     from pipeline.errors import BrokenArtifact
+    from pipeline.progress import say_json
 
     found = Store(store).find(ref)
     problems = found.verify()
     if problems:
         raise BrokenArtifact("\n".join([f"{found.ref}: broken. Remove the folder and run its stage again.", *problems]))
-    click.echo(f"{found.ref}: {len(found.manifest.files)} files as the manifest says")
+    if as_json:
+        say_json({"ref": found.ref, "files": len(found.manifest.files), "problems": []})
+    else:
+        click.echo(f"{found.ref}: {len(found.manifest.files)} files as the manifest says")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, remembered
@@ -69,6 +70,8 @@ def ingest(
         if not kept:
             more = f" (and {rejected - 1} more rejected)" if rejected > 1 else ""
             raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
+        if repeated := _repeated_ids(draft.work) if any(settings["id_column"] for _, settings in planned) else 0:
+            run.progress.say(f"{repeated} documents have an id that another one has")
         _finish(draft, len(tasks))
         _write_sources(draft, [source for source, _ in planned], hashes)
         return draft.publish(
@@ -172,6 +175,13 @@ def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 raise SourceError(mixed(answer["first"], answer["kind"], first["kind"]))
             first = first or answer
         yield answer
+
+
+def _repeated_ids(work: Path) -> int:
+    """Count the documents whose id stands elsewhere already; sources' own ids need not be unique."""
+    ids = [pq.read_table(part, columns=["id"])["id"] for part in sorted(work.glob("*-*[0-9].parquet"))]
+    chunks = [chunk for column in ids for chunk in column.chunks]
+    return sum(len(chunk) for chunk in chunks) - int(pc.count_distinct(pa.chunked_array(chunks, STRING)).as_py())
 
 
 def _finish(draft: Draft, tasks: int) -> None:

@@ -15,7 +15,7 @@ from pipeline import parts
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.run import Run
+from pipeline.run import Run, Silent
 from pipeline.source_plan import default_name
 from pipeline.sources import Source, content_hash
 from pipeline.stages import ingest as stage
@@ -321,3 +321,13 @@ def test_a_table_in_a_folder_whose_text_is_not_named_is_rejected_and_the_pages_a
     (rejected,) = rows_of(made, "rejected")
     assert (rejected["source"], rejected["raw"]) == ("mix/conf.json", b'{"name": "x"}')
     assert "which column holds the text?" in rejected["error"]
+
+
+def test_ids_of_the_source_that_are_not_unique_are_counted(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,text\na,one\na,two\nb,three\n,four\n")
+    heard = []
+    progress = type("Heard", (Silent,), {"say": lambda _, line: heard.append(line)})()
+    made = ingest([str(tmp_path / "rows.csv")], "rows", Run(Store(tmp_path / "s"), Local(1), progress), id_column="id")
+    assert heard == ["1 documents have an id that another one has"]
+    assert [row["id"] for row in rows_of(made)] == ["a", "a", "b"]
+    assert [row["error"] for row in rows_of(made, "rejected")] == ["the id column 'id' is empty"]
