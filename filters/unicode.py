@@ -1,10 +1,13 @@
 r"""Unicode: text -> text with mojibake mended, control characters gone and one normal form, by ftfy.
 
 ftfy mends a text line by line, and most lines have nothing to mend. So lines are sorted out first: one that is printable ASCII
-without an ampersand cannot change; of the others each distinct one is mended once. A line holds the break
-that ends it (`\r\n` is one), and behind the first `<` of a text ftfy leaves HTML entities alone.
+without an ampersand cannot change, nor can one in normal form that holds no control character and nothing that ftfy takes for
+mojibake; of the others each distinct one is mended once. A line holds the break that ends it (`\r\n` is one), and behind the
+first `<` of a text ftfy leaves HTML entities alone.
 """
 
+import re
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +18,7 @@ import pyarrow.compute as pc
 from filters.kinds import Texts, rewrite
 
 SUSPECT = r"[^\t\n\x20-\x25\x27-\x7E]"  # not ASCII, a control character, or the & of an HTML entity
+MENDABLE = r"[&\x00-\x08\x0b-\x1f\x7f-\x9f\x{2028}\x{2029}\x{206a}-\x{206f}\x{feff}\x{fff9}-\x{fffc}]"  # what its fixers act on
 EMPTY = pa.scalar("", pa.large_string())
 
 
@@ -73,7 +77,27 @@ def _mended(lines: Texts, config: Any) -> Texts:  # noqa: ANN401  ftfy's setting
     import ftfy
 
     distinct = lines.dictionary_encode()
-    suspect = pc.match_substring_regex(distinct.dictionary, SUSPECT).to_pylist()
-    pairs = zip(distinct.dictionary.to_pylist(), suspect, strict=True)
-    mended = [ftfy.fix_text(line, config) if bad else line for line, bad in pairs]
-    return pa.array(mended, pa.large_string()).take(distinct.indices)
+    mend = _may_change(distinct.dictionary, config)
+    mended = [ftfy.fix_text(line, config) for line in distinct.dictionary.filter(mend).to_pylist()]
+    return pc.replace_with_mask(distinct.dictionary, mend, pa.array(mended, pa.large_string())).take(distinct.indices)
+
+
+def _may_change(lines: Texts, config: Any) -> pa.BooleanArray:  # noqa: ANN401  ftfy's settings
+    """Say of each line whether ftfy can find anything in it to mend."""
+    suspect = pc.match_substring_regex(lines, SUSPECT)
+    if config.uncurl_quotes or config.fix_latin_ligatures or config.fix_character_width:
+        return suspect
+    few = lines.filter(suspect)
+    change = pc.or_(pc.match_substring_regex(few, MENDABLE), pc.match_substring_regex(few, _mojibake()))
+    if config.normalization is not None:
+        change = pc.or_(change, pc.not_equal(few, pc.utf8_normalize(few, config.normalization)))
+    return pc.replace_with_mask(suspect, suspect, change)
+
+
+@cache
+def _mojibake() -> str:
+    r"""Return ftfy's own pattern of mojibake for RE2: not in verbose form, and with all of Unicode in `\w` and `\s`."""
+    from ftfy.badness import BADNESS_RE
+
+    terse = re.sub(r"(\\.|\[(?:\\.|[^\]\\])*\])|\s+|#[^\n]*", lambda part: part[1] or "", BADNESS_RE.pattern)
+    return terse.replace(r"\w", r"[\p{L}\p{M}\p{N}_]").replace(r"\s", r"[\s\p{Z}\x0b\x1c-\x1f\x{85}]")

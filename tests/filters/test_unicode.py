@@ -3,7 +3,7 @@
 import ftfy
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filters.unicode import unicode
@@ -98,3 +98,13 @@ def test_nothing_to_mend_is_no_trouble(texts):
 def test_a_slice_is_mended_as_itself():
     texts = pa.array(["Ã©", "plain", "Ã©", "Ã¼"], pa.large_string())[1:3]
     assert unicode(texts).to_pylist() == ["plain", "é"]
+
+
+MOJIBAKE = "aé©“”’—–…•Ã¤â€™œžŸ°±²³´µ¶·¸¹º»¼½¾¿À\u0301\u00a0\u2009 \u200b\ufb01ｆ日本語кирил😀\u3000\u00ad\u0085_"
+
+
+@given(st.lists(st.text(MOJIBAKE, max_size=12), max_size=8))
+@example(["é™½", "β€™", "a Ã ", "â”½’😀"])
+@settings(max_examples=500)
+def test_of_what_looks_like_mojibake_no_line_is_passed_over_that_ftfy_would_mend(texts):
+    assert unicode(pa.array(texts, pa.large_string())).to_pylist() == [by_ftfy(text) for text in texts]
