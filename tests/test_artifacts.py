@@ -385,3 +385,8 @@ def test_a_draft_of_other_code_is_begun_anew(store, monkeypatch):
     with store.draft(identity, "wiki") as anew:
         assert not (anew.work / "00000.json").exists()
         assert not (anew.path / "documents").exists()
+
+
+def test_removed_documents_that_are_in_no_file_are_rows_lost(store):
+    with store.draft(Identity("clean", {}), "wiki") as draft, pytest.raises(RowsLost, match="0 removed on the disk"):
+        draft.publish({"in": 2, "kept": 0, "removed": 2}, versions={}, run={})
