@@ -152,13 +152,14 @@ def form(
         why = _why_no_text(body)
     ids, why_id = _ids(source, rows, id_column)
     why = pc.coalesce(why, why_id)
-    columns = {"id": ids, ("text" if kind == "text" else "messages"): body}
+    body_name = "text" if kind == "text" else "messages"
+    columns = {"id": ids, body_name: body}
     columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
     extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
         if name not in CORE:
             columns[name] = _column(source, table, name)
-        elif name in ("id", "source") or text_column is not None:  # else it is the body itself
+        elif name != (text_column or body_name):  # that is the body itself
             columns[f"own_{name}"] = _column(source, table, name)
     fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
     formed = pa.table(columns)

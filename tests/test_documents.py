@@ -222,3 +222,18 @@ def test_a_nested_column_taken_for_the_text_is_its_json():
     documents, rejected = form(Source("a.parquet", "a.parquet"), rows, text_column="tags")
     assert documents["text"].to_pylist() == ['["a","b"]']
     assert [entry.error for entry in rejected] == ["the text is NULL"]
+
+
+@pytest.mark.parametrize(
+    ("text_column", "kept"), [(None, []), ("text", []), ("body", ["own_text", "body"]), ("{text} {body}", ["own_text", "body"])]
+)
+def test_of_all_columns_the_one_that_is_the_text_is_not_kept_twice(text_column, kept):
+    table = pa.table({"text": ["Hi"], "body": ["Ho"]}) if kept else pa.table({"text": ["Hi"]})
+    documents, _ = form(Source("a.csv", "a.csv"), Rows(table, ["1"]), text_column=text_column, keep_columns="all")
+    assert documents.column_names == ["id", "text", "source", *kept]
+
+
+def test_a_chat_keeps_its_column_named_text_when_it_is_asked_for():
+    table = pa.table({"messages": pa.array([[{"role": "user", "content": "Hi"}]], MESSAGES), "text": ["aside"]})
+    documents, _ = form(Source("a.jsonl", "a.jsonl"), Rows(table, ["1"]), keep_columns=["text"])
+    assert documents["own_text"].to_pylist() == ["aside"]
