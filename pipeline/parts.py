@@ -1,5 +1,6 @@
 """Documents and rejections as they come -> parts of a shard's size, and parts -> the shards of an artifact."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,10 @@ def place(part: Path, path: Path, schema: pa.Schema | None) -> None:
     """Give a part its place in the artifact; with a schema, its rows are cast to it."""
     with atomic(path) as temporary:
         if schema is None:
-            temporary.hardlink_to(part)
+            try:
+                temporary.hardlink_to(part)
+            except OSError:  # a file system without hard links, or a full one: copying tells which
+                shutil.copyfile(part, temporary)
         else:
             table = pq.read_table(part)
             columns = [

@@ -331,3 +331,11 @@ def test_ids_of_the_source_that_are_not_unique_are_counted(tmp_path):
     assert heard == ["1 documents have an id that another one has"]
     assert [row["id"] for row in rows_of(made)] == ["a", "a", "b"]
     assert [row["error"] for row in rows_of(made, "rejected")] == ["the id column 'id' is empty"]
+
+
+def test_a_store_without_hard_links_gets_copies(run, posts, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refused)
+    assert len(rows_of(ingest([str(posts)], "posts", run, text_column="body"))) == 2
