@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic
-from pipeline.documents import REJECTED, STRING, Rejection, as_text, kind_of
+from pipeline.documents import REJECTED, STRING, Rejection, kind_of
 from pipeline.errors import SourceError
+from pipeline.forming import as_text
 from pipeline.sources import Source
 
 SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many

@@ -20,7 +20,7 @@ ROW_FIELDS: Fields = {
     "id_column": (str | None, None),
     "keep_columns": (list[str] | Literal["all"] | None, None),
 }
-"""What `documents.form` makes of rows: the same for every format."""
+"""What `forming.form` makes of rows: the same for every format."""
 
 
 def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:

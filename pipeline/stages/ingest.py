@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, remembered
-from pipeline.documents import STRING, Rejection, Rows, form, no_column
+from pipeline.documents import STRING, Rejection, Rows
 from pipeline.errors import SourceError
+from pipeline.forming import form, no_column
 from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers import reader
 from pipeline.run import Run, versions

@@ -1,0 +1,166 @@
+"""Rows of a source -> documents, and rejections of those that are none: the same for every format."""
+
+import base64
+import string
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.documents import CORE, MESSAGES, STRING, Kind, Rejection, Rows, schema
+from pipeline.errors import SourceError, did_you_mean
+from pipeline.sources import Source
+
+
+def form(
+    source: Source,
+    rows: Rows,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    keep_columns: Sequence[str] | Literal["all"] = (),
+) -> tuple[pa.Table, list[Rejection]]:
+    """Make documents of a source's rows.
+
+    `text_column` names a column, or is a template over columns (`"{title}\\n\\n{body}"`); the default is the column `text` or
+    `messages`. A row whose text is NULL, empty or white space is no document, and neither is one without an id where
+    `id_column` is set: they come back as rejections with their bytes, or else their cells as JSON, bytes in base64.
+
+    >>> rows = Rows(pa.table({"body": ["Hello", None]}), ["1", "2"])
+    >>> documents, rejected = form(Source("posts.csv", "posts.csv", "csv"), rows, text_column="body")
+    >>> documents["id"].to_pylist(), [(r.place, r.error) for r in rejected]
+    (['posts.csv:1'], [('2', 'the text is NULL')])
+    """
+    table = rows.table
+    names = table.column_names
+    if text_column is None and "messages" in names:
+        kind: Kind = "chat"
+        body = table["messages"].cast(MESSAGES)
+        why = _why_no_messages(body)
+    else:
+        kind = "text"
+        body = _text(source, table, text_column)
+        why = _why_no_text(body)
+    ids, why_id = _ids(source, rows, id_column)
+    why = pc.coalesce(why, why_id)
+    body_name = "text" if kind == "text" else "messages"
+    columns = {"id": ids, body_name: body}
+    columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
+    extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
+    for name in extra:
+        if name not in CORE:
+            columns[name] = _column(source, table, name)
+        elif name != (text_column or body_name):  # that is the body itself
+            columns[f"own_{name}"] = _column(source, table, name)
+    fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
+    formed = pa.table(columns)
+    bad = why.is_valid()
+    if not pc.any(bad).as_py():
+        return formed.cast(schema(kind, fields)), []
+    rejections = list(_rejections(rows, why))
+    return formed.filter(pc.invert(bad)).cast(schema(kind, fields)), rejections
+
+
+def _column(source: Source, table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise no_column(source, name, table.column_names)
+    return table[name]
+
+
+def no_column(source: Source, name: str, known: Sequence[str]) -> SourceError:
+    """Return the error that says that a source has no such column, and which it has."""
+    return SourceError(f"{source.path}: no column {name!r}.{did_you_mean(name, known)} It has: {', '.join(known)}.")
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return any column as strings: bytes as UTF-8, replaced where they are not, nested values as JSON."""
+    if pa.types.is_large_string(column.type):
+        return column
+    if pa.types.is_nested(column.type):
+        cells = [None if cell is None else _json(cell).decode() for cell in column.to_pylist()]
+        return pa.chunked_array([pa.array(cells, STRING)])
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        cells = [None if cell is None else cell.decode("utf-8", "replace") for cell in column.to_pylist()]
+        return pa.chunked_array([pa.array(cells, STRING)])
+    return column.cast(STRING)
+
+
+def _text(source: Source, table: pa.Table, text_column: str | None) -> pa.ChunkedArray:
+    if text_column is None:
+        if "text" not in table.column_names:
+            raise SourceError(
+                f"{source.path}: which column holds the text? It has: {', '.join(table.column_names)}. "
+                f"Choose one with --text-column, or several with --text-column '{{a}} {{b}}'."
+            )
+        return as_text(table["text"])
+    if "{" not in text_column or text_column in table.column_names:
+        return as_text(_column(source, table, text_column))
+    parts: list[pa.Scalar | pa.ChunkedArray] = []
+    for literal, field in _template(source, text_column):
+        parts.append(pa.scalar(literal, STRING))
+        if field is not None:
+            parts.append(as_text(_column(source, table, field)).fill_null(""))
+    joined = pc.binary_join_element_wise(*parts, pa.scalar("", STRING))
+    return joined if isinstance(joined, pa.ChunkedArray) else pa.chunked_array([joined])
+
+
+def _template(source: Source, text_column: str) -> list[tuple[str, str | None]]:
+    """Cut a template into literals, each with the column behind it."""
+    why = ""
+    try:
+        parts = list(string.Formatter().parse(text_column))
+    except ValueError as error:
+        parts, why = [], str(error)
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        why = "a column's name stands alone in its braces"
+    elif not why and not any(field for _, field, _, _ in parts):
+        why = "it names no column"
+    if why:
+        raise SourceError(
+            f"{source.path}: {text_column!r} is no template ({why}). Write columns in braces, like '{{title}} {{body}}'; "
+            f"a brace of the text itself is doubled."
+        )
+    return [(literal, field) for literal, field, _, _ in parts]
+
+
+def _why_no_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0)
+    return pc.if_else(
+        pc.is_null(text), "the text is NULL", pc.if_else(empty, "the text is empty", pa.scalar(None, pa.string()))
+    )
+
+
+def _why_no_messages(messages: pa.ChunkedArray) -> pa.ChunkedArray:
+    empty = pc.fill_null(pc.equal(pc.list_value_length(messages), 0), True)
+    return pc.if_else(empty, "the conversation is empty", pa.scalar(None, pa.string()))
+
+
+def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedArray, pa.Scalar | pa.ChunkedArray]:
+    if id_column is not None:
+        ids = as_text(_column(source, rows.table, id_column))
+        empty = pc.if_else(pc.equal(ids, ""), f"the id column {id_column!r} is empty", pa.scalar(None, pa.string()))
+        return ids, pc.if_else(pc.is_null(ids), f"the id column {id_column!r} is NULL", empty)
+    ids = [f"{source.name}:{place}" if place else source.name for place in rows.places]
+    return pa.chunked_array([pa.array(ids, STRING)]), pa.scalar(None, pa.string())
+
+
+def _rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:
+    bad = np.flatnonzero(why.is_valid().to_numpy())
+    cells = rows.table.take(pa.array(bad)).to_pylist()
+    for index, row in zip(bad, cells, strict=True):
+        yield Rejection(rows.places[index], why[int(index)].as_py(), rows.raw(int(index)) if rows.raw else _json(row))
+
+
+def _json(value: object) -> bytes:
+    import orjson
+
+    return orjson.dumps(value, default=lambda cell: _bytes(cell) if isinstance(cell, bytes) else str(cell))
+
+
+def _bytes(cell: bytes) -> str | dict[str, str]:
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(cell).decode()}
