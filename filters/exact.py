@@ -1,7 +1,6 @@
 """Exact duplicates: text -> one hash of the whole document."""
 
 import numpy as np
-import numpy.typing as npt
 
 from filters import kernels
 from filters.kinds import Offsets, Sets, Texts, duplicates
@@ -9,7 +8,7 @@ from filters.kinds import Offsets, Sets, Texts, duplicates
 KEY_SEED, CHECK_SEED = 0x243F6A8885A308D3, 0x13198A2E03707344  # digits of pi: two independent hashes, 128 bits together
 
 
-def _hashes(texts: Texts, offsets: Offsets, seed: int, normalize: bool) -> npt.NDArray[np.uint64]:
+def _hashes(texts: Texts, offsets: Offsets, seed: int, normalize: bool) -> kernels.Hashes:
     data, text_offsets = kernels.buffers(texts)
     if normalize:
         data, text_offsets, _ = kernels.fold(data, text_offsets)
@@ -22,8 +21,8 @@ def whole(texts: Texts, offsets: Offsets, *, normalize: bool = False) -> Sets:
     return Sets(hashes, np.arange(len(hashes) + 1, dtype=np.int64))
 
 
-@duplicates(version=2, sets=whole)
-def exact_duplicates(texts: Texts, offsets: Offsets, *, normalize: bool = False) -> npt.NDArray[np.uint64]:
+@duplicates(version=3, sets=whole)
+def exact_duplicates(texts: Texts, offsets: Offsets, *, normalize: bool = False) -> kernels.Hashes:
     """Find documents that are the same byte for byte; with `normalize`, but for case, white space and typographic quotes.
 
     >>> import pyarrow as pa

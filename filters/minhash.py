@@ -14,11 +14,12 @@ import numpy.typing as npt
 from pydantic import Field
 
 from filters import kernels
-from filters.compiled import kernel
+from filters.kernels import Scalar, kernel, part
 from filters.kinds import Offsets, Sets, Texts, duplicates
 
 RECALL_AT_THRESHOLD = 0.95
 MOST_HASHES = 160
+WORDLESS = np.uint64(0x13198A2E03707344)
 
 
 def bands_and_rows(threshold: float) -> tuple[int, int]:
@@ -46,6 +47,17 @@ def recall(similarity: float, bands: int, rows: int) -> float:
     return float(1 - (1 - similarity**rows) ** bands)
 
 
+def recall_at_threshold(*, threshold: float, bands: int | None = None, rows: int | None = None, **_: object) -> float:
+    """Return which share of the pairs at the threshold become candidates, for the settings of `near_duplicates`.
+
+    >>> round(recall_at_threshold(threshold=0.7), 2)
+    0.95
+    """
+    if bands is None or rows is None:
+        bands, rows = bands_and_rows(threshold)
+    return recall(threshold, bands, rows)
+
+
 def shingles(
     texts: Texts,
     offsets: Offsets,
@@ -57,10 +69,10 @@ def shingles(
     split_ideographs: bool = False,
 ) -> Sets:
     """Give each document the sorted 64-bit hashes of its shingles, each once; `uint64[shingles]`."""
-    return Sets(*unique(*_shingles(texts, offsets, words, split_ideographs)))
+    return Sets(*unique(*shingle_hashes(*_words(texts, offsets, split_ideographs), words)))
 
 
-@duplicates(version=2, sets=shingles)
+@duplicates(version=3, sets=shingles, recall=recall_at_threshold)
 def near_duplicates(
     texts: Texts,
     offsets: Offsets,
@@ -82,93 +94,128 @@ def near_duplicates(
     """
     if bands is None or rows is None:
         bands, rows = bands_and_rows(threshold)
-    hashes, bounds = _shingles(texts, offsets, words, split_ideographs)
-    return band_keys(hashes, bounds, bands, rows)
+    return band_keys(*_words(texts, offsets, split_ideographs), words, bands, rows)
 
 
-def _shingles(texts: Texts, offsets: Offsets, words: int, split: bool) -> tuple[kernels.Hashes, kernels.Ints]:
+def _words(texts: Texts, offsets: Offsets, split: bool) -> tuple[kernels.Hashes, kernels.Ints, kernels.Hashes]:
+    """Return the hashes of words, the offsets of the documents in them, and for documents without words one of their bytes."""
     data, text_offsets = kernels.buffers(texts)
-    word_hashes, bounds = kernels.hash_words(data, text_offsets, kernels.classes(), kernels.folds(), split)
-    whole = kernels.hash_documents(data, text_offsets, offsets, np.uint64(0x13198A2E03707344))
-    return shingle_hashes(word_hashes, bounds[offsets], whole, words)
+    hashes, bounds = kernels.hash_words(data, text_offsets, kernels.classes(), kernels.folds(), split)
+    found = bounds[offsets]
+    whole = np.zeros(len(offsets) - 1, dtype=np.uint64)
+    wordless = np.flatnonzero(np.diff(found) == 0)
+    whole[wordless] = kernels.hash_documents(data, text_offsets, offsets, WORDLESS, wordless)
+    return hashes, found, whole
 
 
 @kernel
 def shingle_hashes(
     words: kernels.Hashes, offsets: kernels.Ints, whole: kernels.Hashes, length: int
 ) -> tuple[kernels.Hashes, kernels.Ints]:
-    """Hash each run of `length` words of each document, by a polynomial rolled along; a short document is one run."""
+    """Hash each run of `length` words of each document; a short document is one run, and one without words its `whole`."""
     bounds = np.zeros(len(offsets), dtype=np.int64)
     for document in range(len(whole)):
         bounds[document + 1] = bounds[document] + max(1, offsets[document + 1] - offsets[document] - length + 1)
     out = np.empty(bounds[-1], dtype=np.uint64)
-    base = np.uint64(0x9E3779B97F4A7C15)
-    oldest = np.uint64(1)
-    for _ in range(length):
-        oldest *= base
     for document in range(len(whole)):
-        first, last, to = offsets[document], offsets[document + 1], bounds[document]
-        if first == last:
-            out[to] = whole[document]
-            continue
-        rolling = np.uint64(0)
-        for word in range(first, last):
-            rolling = rolling * base + words[word]
-            if word - first >= length:
-                rolling -= oldest * words[word - length]
-            if word - first >= length - 1:
-                out[to], to = kernels.avalanche(rolling), to + 1
-        if last - first < length:
-            out[to] = kernels.avalanche(rolling ^ np.uint64(last - first))
+        _runs(words, offsets[document], offsets[document + 1], whole[document], length, out, bounds[document])
     return out, bounds
+
+
+@part
+def _runs(
+    words: kernels.Hashes, first: Scalar, last: Scalar, whole: Scalar, length: int, out: kernels.Hashes, to: Scalar
+) -> Scalar:
+    """Write the hashes of the runs of one document by a polynomial rolled along; returns where the next one's go."""
+    if first == last:
+        out[to] = whole
+        return to + 1
+    base, oldest, rolling = kernels.GOLDEN, np.uint64(1), np.uint64(0)
+    for word in range(first, min(first + length, last)):
+        rolling, oldest = rolling * base + words[word], oldest * base
+    if last - first < length:
+        rolling ^= np.uint64(last - first)
+    out[to] = kernels.avalanche(rolling)
+    for word in range(first + length, last):
+        rolling, to = rolling * base + words[word] - oldest * words[word - length], to + 1
+        out[to] = kernels.avalanche(rolling)
+    return to + 1
+
+
+@part
+def largest(offsets: kernels.Ints) -> Scalar:
+    """Return the size of the largest document."""
+    size = 0
+    for document in range(len(offsets) - 1):
+        size = max(size, offsets[document + 1] - offsets[document])
+    return size
 
 
 @kernel
 def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashes, kernels.Ints]:
-    """Sort each document's hashes and keep each once."""
-    out, bounds, to = np.empty_like(hashes), np.zeros_like(offsets), 0
+    """Sort each document's hashes and keep each once.
+
+    A table twice as large is filled by linear probing. A hash's place follows from its upper bits, and a larger hash makes way
+    for a smaller one, so the table is in order at any time (Amble, Knuth 1974, https://doi.org/10.1093/comjnl/17.2.135).
+    """
+    out, bounds, to = np.empty(len(hashes), dtype=np.uint64), np.zeros(len(offsets), dtype=np.int64), 0
+    table, empty = np.empty(3 * largest(offsets), dtype=np.uint64), np.uint64(0xFFFFFFFFFFFFFFFF)
     for document in range(len(offsets) - 1):
-        own = np.sort(hashes[offsets[document] : offsets[document + 1]])
-        for at in range(len(own)):
-            if at == 0 or own[at] != own[at - 1]:
-                out[to], to = own[at], to + 1
+        first, last = offsets[document], offsets[document + 1]
+        table[: 3 * (last - first)] = empty
+        size = np.uint64(2 * (last - first))
+        for at in range(first, last):
+            hash_ = min(hashes[at], empty - np.uint64(1))
+            place = np.int64((hash_ >> np.uint64(32)) * size >> np.uint64(32))
+            while table[place] < hash_:
+                place += 1
+            while table[place] != hash_ and hash_ != empty:
+                table[place], hash_ = hash_, table[place]
+                place += 1
+        for held in table[: 3 * (last - first)]:
+            if held != empty:
+                out[to], to = held, to + 1
         bounds[document + 1] = to
     return out[:to].copy(), bounds
 
 
 @kernel
-def band_keys(hashes: kernels.Hashes, offsets: kernels.Ints, bands: int, rows: int) -> kernels.Hashes:
-    """Sketch each document's set into `bands * rows` minima and hash them band by band; `uint64[documents, bands]`.
-
-    Round i < t throws every element into a random bin with the value i + u; round t + i throws all into bin i; a bin keeps its
-    least value, and the rounds end when none is empty. The round stands in the value's upper bits.
-    """
-    size = bands * rows
-    keys = np.empty((len(offsets) - 1, bands), dtype=np.uint64)
-    bins = np.empty(size, dtype=np.uint64)
-    empty = np.uint64(0xFFFFFFFFFFFFFFFF)
-    for document in range(len(offsets) - 1):
-        bins[:] = empty
-        filled = 0
-        for turn in range(2 * size):
-            salt = np.uint64(turn + 1) * np.uint64(0xD1342543DE82EF95)
-            for at in range(offsets[document], offsets[document + 1]):
-                thrown = kernels.avalanche(hashes[at] + salt)
-                bin_ = (
-                    np.int64(((thrown >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
-                    if turn < size
-                    else np.int64(turn - size)
-                )
-                value = (np.uint64(turn) << np.uint64(48)) | (kernels.avalanche(thrown) >> np.uint64(16))
-                if bins[bin_] == empty:
-                    filled += 1
-                if value < bins[bin_]:
-                    bins[bin_] = value
-            if filled == size:
-                break
+def band_keys(
+    words: kernels.Hashes, offsets: kernels.Ints, whole: kernels.Hashes, length: int, bands: int, rows: int
+) -> kernels.Hashes:
+    """Sketch each document's shingles into `bands * rows` minima and hash them band by band; `uint64[documents, bands]`."""
+    keys = np.empty((len(whole), bands), dtype=np.uint64)
+    bins = np.empty(bands * rows, dtype=np.uint64)
+    hashes = np.empty(largest(offsets) + 1, dtype=np.uint64)
+    for document in range(len(whole)):
+        count = _runs(words, offsets[document], offsets[document + 1], whole[document], length, hashes, 0)
+        _sketch(hashes, count, bins)
         for band in range(bands):
             running = np.uint64(band)
             for row in range(rows):
-                running = kernels.mix(running, bins[band * rows + row])
+                running = running * kernels.GOLDEN + bins[band * rows + row]
             keys[document, band] = kernels.avalanche(running)
     return keys
+
+
+@part
+def _sketch(hashes: kernels.Hashes, count: Scalar, bins: kernels.Hashes) -> None:
+    """Sketch the first `count` hashes of a set into minima, one a bin.
+
+    Round i < t throws every element into a random bin with the value i + u; round t + i throws all into bin i; a bin keeps its
+    least value, and the rounds end when none is empty. The round stands in the value's upper bits. The hashes are random
+    already, so a product with the round's own odd number throws them anew: its upper bits are the bin, its lower ones u.
+    """
+    empty, lower, size = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0xFFFFFFFFFFFF), np.uint64(len(bins))
+    bins[:] = empty
+    turn, unfilled = np.uint64(0), len(bins)
+    while unfilled:
+        factor = kernels.avalanche(turn) | np.uint64(1)
+        floor = turn << np.uint64(48)
+        for at in range(count):
+            thrown = hashes[at] * factor
+            bin_ = ((thrown >> np.uint64(32)) * size) >> np.uint64(32) if turn < size else turn - size
+            bins[bin_] = min(bins[bin_], floor | (thrown & lower))
+        turn, unfilled = turn + np.uint64(1), 0
+        for bin_ in range(len(bins)):
+            unfilled += bins[bin_] == empty

@@ -167,7 +167,7 @@ def _scan(data: bytes, delimiter: str) -> Records:
 
 @cache
 def _kernel() -> Scan:
-    from filters.compiled import kernel
+    from filters.kernels import kernel
 
     return kernel(_walk)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.minhash import MOST_HASHES, RECALL_AT_THRESHOLD, bands_and_rows, near_duplicates, recall, shingles
+from filters.minhash import MOST_HASHES, RECALL_AT_THRESHOLD, bands_and_rows, near_duplicates, recall, shingles, unique
 
 WORDS = st.lists(st.sampled_from(["the", "mill", "river", "runs", "a"]), min_size=1, max_size=20)
 SHORT = ["ok thanks", "yes", "no problem at all", "Sure!", "Hello there friend"]
@@ -49,6 +49,17 @@ def test_each_set_is_sorted_and_holds_each_hash_once(texts):
     for first, last in pairwise(offsets):
         assert last > first
         assert (hashes[first : last - 1] < hashes[first + 1 : last]).all()
+
+
+HASHES = st.lists(st.integers(0, 9) | st.integers(2**63, 2**63 + 9) | st.integers(0, 2**64 - 2), max_size=40)
+
+
+@given(st.lists(HASHES, max_size=4))
+@example([[], [5, 5, 5], [2**64 - 2] * 3 + [2**64 - 3], [0]])
+def test_hashes_are_sorted_and_kept_once_as_by_numpy(sets_):
+    offsets = np.cumsum([0, *map(len, sets_)])
+    hashes, bounds = unique(np.array([hash_ for own in sets_ for hash_ in own], dtype=np.uint64), offsets)
+    assert [own.tolist() for own in np.split(hashes, bounds[1:-1])][: len(sets_)] == [sorted(set(own)) for own in sets_]
 
 
 def test_case_and_punctuation_make_no_difference():

@@ -1,6 +1,6 @@
 """A cell of an INSERT -> where its value begins and ends, and how it is written."""
 
-from filters.compiled import kernel
+from filters.kernels import kernel
 from pipeline.readers.sql_dump.scan import (
     BACKTICK,
     BARE,

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from filters.compiled import kernel
+from filters.kernels import kernel
 from pipeline.readers.sql_dump.escapes import (
     DIGIT,
     bare,

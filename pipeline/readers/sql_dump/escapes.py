@@ -6,7 +6,7 @@ None writes more bytes than it reads.
 
 import numpy as np
 
-from filters.compiled import kernel
+from filters.kernels import kernel
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,
     CLOSE,

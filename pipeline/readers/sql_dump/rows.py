@@ -1,6 +1,6 @@
 """The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written."""
 
-from filters.compiled import kernel
+from filters.kernels import kernel
 from pipeline.readers.sql_dump.cells import blank_end, cell_at
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,

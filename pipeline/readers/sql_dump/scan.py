@@ -8,7 +8,7 @@ cells, row after row, so that a batch is decoded column by column without a Pyth
 import numpy as np
 import numpy.typing as npt
 
-from filters.compiled import kernel
+from filters.kernels import kernel
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
