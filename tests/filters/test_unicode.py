@@ -33,6 +33,9 @@ PIECES += ["🎉", "\u0301", "\u200f", "\xa0", "\xad", "\ufffd", "\x80", "\n"]
 BREAKS = ["\r", "\r\n", "\u2028", "\x85", "&#13;", "&#10;"]
 
 
+FILLERS = ["x" * 70, "\n", "й" * 40, "a line of plain words\n", "<", "&eacute;", "&", "&#x41;", "&" + "a" * 25 + ";"]
+
+
 def made_of(pieces):
     return st.lists(st.sampled_from(pieces), max_size=12).map("".join)
 
@@ -51,6 +54,12 @@ def by_ftfy(text, normalization="NFC", quotes=False):
 @given(st.lists(made_of(PIECES + BREAKS) | st.text(), max_size=4))
 @example(["one\r\ntwo\r\n", "last\r", "<p>\n&amp;\n", "&amp;\n<p>\n&amp;", "&#xD800;Ã€\n©"])
 def test_a_text_is_mended_as_ftfy_mends_the_whole_of_it(texts):
+    assert mended(*texts) == [by_ftfy(text) for text in texts]
+
+
+@given(st.lists(made_of(PIECES + BREAKS + FILLERS), max_size=4))
+@example(["<\n" + "x" * 70 + "&amp;", "&amp;" * 3, "\n" * 64 + "&amp;\n<\n&amp;\ncafe\u0301 &amp;\n"])
+def test_long_texts_are_mended_as_ftfy_mends_the_whole_of_them(texts):
     assert mended(*texts) == [by_ftfy(text) for text in texts]
 
 
@@ -85,9 +94,24 @@ def test_entities_stay_where_they_are_not_to_be_unescaped():
     assert mended("fish &amp; chips", unescape_html=False) == ["fish &amp; chips"]
 
 
-def test_printable_ascii_is_handed_back_as_it_is():
-    texts = pa.array(["plain text\n\twith lines", ""], pa.large_string())
+RIGHT = ["plain text\n\twith lines", "", "<b>AT&amp;T</b>\n&amp;", "“né à Орёл”, 数据 – 🎉…", "שָׁלוֹם", "a & b; &c"]
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_what_has_nothing_to_mend_is_handed_back_as_it_is(text):
+    texts = pa.array([text, "x"], pa.large_string())
     assert unicode(texts) is texts
+
+
+@given(st.lists(st.binary(max_size=80), max_size=3))
+@example([b"\xff \xc3\x83\xc2\xa9", b"ok\xc3", b"\xe2\x82\n&amp;", b"\xe0\x80\xa0"])
+def test_broken_utf_8_is_survived(raw):
+    texts = pa.array(raw, pa.large_binary()).view(pa.large_string())
+    assert len(unicode(texts).view(pa.large_binary()).to_pylist()) == len(raw)
+
+
+def test_broken_utf_8_becomes_the_replacement_character():
+    assert unicode(pa.array([b"a\xffb"], pa.large_binary()).view(pa.large_string())).to_pylist() == ["a\ufffdb"]
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["\0"]])
@@ -105,6 +129,6 @@ MOJIBAKE = "aé©“”’—–…•Ã¤â€™œžŸ°±²³´µ¶·¸¹º»
 
 @given(st.lists(st.text(MOJIBAKE, max_size=12), max_size=8))
 @example(["é™½", "β€™", "a Ã ", "â”½’😀"])
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_of_what_looks_like_mojibake_no_line_is_passed_over_that_ftfy_would_mend(texts):
     assert unicode(pa.array(texts, pa.large_string())).to_pylist() == [by_ftfy(text) for text in texts]
