@@ -1,0 +1,104 @@
+"""Patterns of the `regex` package: texts -> where they match, each text within a time limit.
+
+A pattern may take exponential time. So a looser one that runs in linear time (`loose`) picks the texts that may hold a match,
+and `regex` looks at those alone, with a clock: a text on which a pattern runs out of time is answered as failed, and the others
+are not held up.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import regex
+
+from filters import kernels
+from filters.kinds import Spans, Texts
+from filters.regexes.loose import loose
+
+
+def problem(pattern: str) -> str | None:
+    """Say what is wrong with a pattern, or None.
+
+    >>> problem("(ab"), problem("(ab)")
+    ('missing ) at position 3', None)
+    """
+    try:
+        pattern.encode()
+        regex.compile(pattern)
+    except UnicodeEncodeError:
+        return "a lone surrogate stands in no text"
+    except RecursionError:
+        return "nested too deeply"
+    except regex.error as error:
+        return str(error)
+    return None
+
+
+def search(texts: Texts, patterns: Sequence[str], *, ignore_case: bool, seconds: float) -> Spans:
+    """Find every match of every pattern that is not empty; `label` is the pattern's number, in order of text and start.
+
+    A text on which a pattern takes longer than `seconds` has no spans and stands in `failed`. Broken UTF-8 matches as one
+    character a byte. Raises `regex.error` for a pattern that has a `problem`.
+    """
+    found: list[tuple[int, int, int, int]] = []
+    failed: dict[int, str] = {}
+    data, offsets = kernels.buffers(texts)
+    for label, rows in enumerate(_candidates(texts, patterns, ignore_case)):
+        pattern = _compiled(patterns[label], ignore_case)
+        for row in rows:
+            if row in failed:
+                continue
+            text = data[offsets[row] : offsets[row + 1]].tobytes().decode("utf-8", "surrogateescape")
+            try:
+                found += ((row, start, end, label) for start, end in _matches(pattern, text, seconds))
+            except TimeoutError:
+                failed[row] = f"the pattern {patterns[label]!r} took longer than {seconds:g} s"
+    kept = sorted((entry for entry in found if entry[0] not in failed), key=lambda span: (span[0], span[1], -span[2], span[3]))
+    text_, start_, end_, label_ = np.array(kept, dtype=np.int64).reshape(-1, 4).T.copy()
+    return Spans(text_, start_, end_, label_, list(patterns), tuple(sorted(failed.items())))
+
+
+@lru_cache(maxsize=10_000)
+def _compiled(pattern: str, ignore_case: bool) -> regex.Pattern[str]:
+    return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
+
+
+def _matches(pattern: regex.Pattern[str], text: str, seconds: float) -> list[tuple[int, int]]:
+    """Return the first byte and the byte after the last of each match; raises `TimeoutError`."""
+    found = [match.span() for match in pattern.finditer(text, timeout=seconds) if match.start() < match.end()]
+    if not found or text.isascii():
+        return found
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    escaped = (codes >= 0xDC80) & (codes <= 0xDCFF)  # a broken byte
+    widths = np.where(escaped, 1, 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000))
+    at = np.concatenate([[0], np.cumsum(widths)])
+    return [(int(at[start]), int(at[end])) for start, end in found]
+
+
+def _candidates(texts: Texts, patterns: Sequence[str], ignore_case: bool) -> Iterable[list[int]]:
+    """Return, for each pattern, the texts that may hold a match: those that one of all loose patterns hits, then its own."""
+    if not len(texts) or not _is_utf8(texts):
+        return [list(range(len(texts)))] * len(patterns)
+    loosened = [loose(pattern, ignore_case) for pattern in patterns]
+    series = pl.Series(pl.from_arrow(texts))
+    rows = np.arange(len(texts))
+    if len(patterns) > 1 and None not in loosened:
+        rows = _hit(series, "|".join(f"(?:{pattern})" for pattern in loosened), rows)
+        series = series.gather(rows)
+    return ([int(row) for row in (rows if pattern is None else _hit(series, pattern, rows))] for pattern in loosened)
+
+
+def _hit(series: pl.Series, pattern: str, rows: kernels.Ints) -> kernels.Ints:
+    """Return the rows of the texts that a loose pattern hits: all, where it is too large to be used."""
+    hit: kernels.Ints = rows[series.str.contains(pattern, strict=False).fill_null(True).to_numpy()]
+    return hit
+
+
+def _is_utf8(texts: Texts) -> bool:
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
