@@ -1,4 +1,4 @@
-"""Phrase lists: a shipped name or a file -> phrases and patterns, folded as the text they are looked for in."""
+"""Phrase lists: a shipped name or a file -> phrases with their marks, folded as texts are, and patterns."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +9,7 @@ import regex
 
 from filters import kernels
 from filters.kinds import PhraseList
+from filters.slop import marked, parsed
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import SourceError, did_you_mean
 
@@ -27,7 +28,10 @@ def purpose(path: Path) -> str:
 def load(name: str) -> PhraseList:
     """Read a list: plain text (a phrase a line, `#` comments, `re:` before a pattern) or YAML (a key with a list of strings).
 
-    Raises `SourceError` for a name that is neither a shipped list nor a file, an unreadable file, and a broken pattern.
+    A phrase keeps its marks: `^` before it (only at the start of a message), `$` after it (only at its end).
+
+    Raises `SourceError` for a name that is neither a shipped list nor a file, an unreadable file, a mark without a
+    phrase, and a broken pattern.
     """
     path = Path(name) if Path(name).is_file() else shipped().get(name)
     if path is None:
@@ -47,20 +51,27 @@ def load(name: str) -> PhraseList:
     patterns = [entry[3:].strip() for entry in entries if entry.startswith("re:")]
     for pattern in patterns:
         _check(path, pattern)
-    return PhraseList(path.stem, folded([entry for entry in entries if not entry.startswith("re:")]), tuple(patterns))
+    phrases = [entry for entry in entries if not entry.startswith("re:")]
+    if bare := [entry for entry in phrases if not parsed(entry)[0]]:
+        raise SourceError(f"{path}: {bare[0]!r} is a mark without a phrase. For the sign itself write {_signs(bare[0])!r}.")
+    return PhraseList(path.stem, folded(phrases), tuple(patterns))
 
 
 def folded(phrases: list[str]) -> tuple[str, ...]:
     """Return phrases as they are looked for: case, white-space runs and typographic quotes evened out, each once.
 
-    >>> folded(["I’m  Sorry", "i'm sorry"])
-    ("i'm sorry",)
+    >>> folded(["I’m  Sorry", "i'm sorry", "^ Sure!"])
+    ("i'm sorry", '^sure!')
     """
     data = "".join(phrases).encode()
     offsets = np.cumsum([0, *(len(phrase.encode()) for phrase in phrases)], dtype=np.int64)
     out, bounds, _ = kernels.fold(np.frombuffer(data, dtype=np.uint8), offsets)
-    texts = (out[start:end].tobytes().decode().strip() for start, end in pairwise(bounds))
+    texts = (marked(*parsed(out[start:end].tobytes().decode().strip())) for start, end in pairwise(bounds))
     return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _signs(entry: str) -> str:
+    return "".join(f"\\{sign}" for sign in entry if not sign.isspace())
 
 
 def _yaml_lines(path: Path, text: str) -> list[str]:

@@ -101,3 +101,18 @@ def test_every_phrase_that_ships_finds_itself(name):
 def test_a_list_without_a_comment_has_no_purpose(written, tmp_path):
     written("as an ai")
     assert purpose(tmp_path / "own.txt") == ""
+
+
+def test_marks_for_the_start_and_the_end_of_a_message_stay_with_the_phrase(written):
+    assert load(written("^ Certainly!\nI  hope this helps $\n^No$")).phrases == ("^certainly!", "i hope this helps$", "^no$")
+
+
+def test_a_sign_that_is_no_mark_keeps_its_backslash(written):
+    assert load(written("\\^_^\nmakes 5\\$\nmake $$$ fast")).phrases == ("\\^_^", "makes 5\\$", "make $$$ fast")
+
+
+@pytest.mark.parametrize(("content", "instead"), [("ok\n^", r"\\^"), ("$", r"\\$"), ("^ $", r"\\^\\$")])
+def test_a_mark_without_a_phrase_is_refused(written, content, instead):
+    with pytest.raises(SourceError) as error:
+        load(written(content))
+    assert str(error.value).endswith(f"is a mark without a phrase. For the sign itself write '{instead}'.")

@@ -1,0 +1,86 @@
+"""Phrases of words -> where they stand in texts, without a folded copy of the texts.
+
+The keys of two words that follow each other are tested against a bitmap that fits the nearest cache, what passes is looked up
+in a hash table, and only that is compared letter by letter. So the time hardly depends on how many phrases there are.
+"""
+
+import numpy as np
+
+from filters.kernels import Bytes, Flags, Hashes, Ints, Scalar, kernel, part
+from filters.slop.comparing import stands
+from filters.slop.index import KEYS, LENGTH, MULTIPLIERS, SEVEN, THREE, Index, Rows, slot_of
+from filters.slop.matches import Matches
+from filters.slop.words import NONE, Table, find_words, table
+
+
+def search(data: Bytes, offsets: Ints, phrases: Index, *, overlapping: bool) -> Matches:
+    """Find phrases as whole words in texts: all, or where they overlap the first one, and of those the longest."""
+    return Matches(*_search(data, offsets, table(), *phrases, overlapping).T.copy())
+
+
+@kernel
+def _search(
+    data: Bytes, offsets: Ints, table_: Table,
+    phrases: Bytes, rows: Rows, bits: Bytes, shift: Scalar, lengths: Flags,
+    slots: Hashes, groups: Rows, overlapping: Scalar,
+) -> Ints:  # fmt: skip
+    out, found = np.empty((1024, 4), dtype=np.int64), 0
+    room = np.max(offsets[1:] - offsets[:-1]) // 2 + 2 * KEYS if len(offsets) > 1 else 0
+    places, passed, keys = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint64)
+    for text in range(len(offsets) - 1):
+        begin, end = offsets[text], offsets[text + 1]
+        many, free = find_words(data, begin, end, table_, places, keys), begin
+        keys[many : many + KEYS] = 0
+        for candidate in range(_candidates(keys, many, bits, shift, lengths[1], passed)):
+            word, group, hash_ = passed[candidate], found, NONE
+            if places[word] < free:
+                continue
+            previous = places[word - 1] if word else np.int64(-1)
+            for words in range(KEYS):
+                hash_ += keys[word + words] * MULTIPLIERS[words]
+                if not lengths[words + 1]:
+                    continue
+                slot = slot_of(slots, groups, hash_ + np.uint64(words + 1) * LENGTH)
+                for row in range(groups[slot, 0], groups[slot, 0] + groups[slot, 1]):
+                    start, after = stands(data, begin, previous, places[word], end, phrases, rows, row, table_)
+                    if start >= free:
+                        out = _kept(out, found, group, text, start - begin, after - begin, rows[row, 6])
+                        found += 1
+            if found > group and not overlapping:
+                found = group + 1
+                free = begin + out[group, 2]
+    return out[:found]
+
+
+@part
+def _candidates(keys: Hashes, many: Scalar, bits: Bytes, shift: Scalar, singles: Scalar, passed: Ints) -> Scalar:
+    """Write down which words begin a pair, or are a word, that some phrase begins with; return how many."""
+    count = 0
+    for word in range(many):
+        alone = keys[word] * MULTIPLIERS[0]
+        place = (alone + keys[word + 1] * MULTIPLIERS[1]) >> shift
+        hit = (bits[place >> THREE] >> (place & SEVEN)) & np.uint8(1)
+        if singles:
+            place = alone >> shift
+            hit |= (bits[place >> THREE] >> (place & SEVEN)) & np.uint8(1)
+        passed[count] = word
+        count += hit
+    return count
+
+
+@kernel
+def _kept(out: Ints, found: Scalar, group: Scalar, text: Scalar, start: Scalar, end: Scalar, phrase: Scalar) -> Ints:
+    """Write match number `found` into its place among those from `group` on: by start, the longer one first, phrase."""
+    if found == len(out):
+        larger = np.empty((2 * len(out), 4), dtype=np.int64)
+        larger[:found] = out
+        out = larger
+    place = found
+    while place > group:
+        its_start, its_end, its_phrase = out[place - 1, 1], out[place - 1, 2], out[place - 1, 3]
+        if its_start < start or (its_start == start and (its_end > end or (its_end == end and its_phrase < phrase))):
+            break
+        out[place] = out[place - 1]
+        place -= 1
+    out[place, 0], out[place, 1], out[place, 2], out[place, 3] = text, start, end, phrase
+    return out
