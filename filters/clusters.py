@@ -1,20 +1,18 @@
-"""Bucket keys -> candidates -> clusters of verified duplicates -> for each document that goes, the twin that stays.
+"""Bucket keys -> candidates -> survivors, and for each document that goes the verified twin that stays.
 
-Two documents are candidates where they share a key in the same place. A candidate pair counts only once the exact Jaccard
-similarity of their sets is at or above the threshold, and clusters are the components of pairs verified so. Within a cluster
-survivors are chosen in order of rank: a document goes only for a survivor that it itself resembles at the threshold, so a chain
-of small steps never swallows documents that are far apart.
+Two documents are candidates where they share a key in the same place. In order of rank a document is compared, by the exact
+Jaccard similarity of their sets, with the survivors that share a bucket with it; it goes for the first one at or above the
+threshold, else it is a survivor itself. So a cluster is a survivor and those that resemble it: neither a false candidate nor a
+chain of small steps makes documents go that are far apart, and of two candidates that resemble each other at most one stays.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from filters.compiled import kernel
+from filters.kernels import Flags, Hashes, Ints, Scalar, Values, bits_in, kernel, part
 
-Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
+OUTLINE = 2048  # bits: sets of up to some thousand elements still leave many of them unset
 
 
 class Buckets(NamedTuple):
@@ -24,15 +22,10 @@ class Buckets(NamedTuple):
     offsets: Ints
 
 
-class Twins(NamedTuple):
-    """Of each document that goes, the survivor that it resembles (-1: the document stays) and their similarity."""
+def buckets(keys: Hashes, eligible: Flags, first: int = 0) -> Buckets:
+    """Group documents by key, place by place; `keys` is `uint64[documents, places]`.
 
-    twin: Ints
-    similarity: npt.NDArray[np.float64]
-
-
-def buckets(keys: Hashes, eligible: npt.NDArray[np.bool_]) -> Buckets:
-    """Group documents by key, place by place; `keys` is `uint64[documents, places]`. Buckets of one are left out.
+    Buckets of one are left out, and those that hold no document from `first` on.
 
     >>> buckets(np.array([[7], [5], [7], [7]], dtype=np.uint64), np.array([True, True, True, False]))
     Buckets(members=array([0, 2]), offsets=array([0, 2]))
@@ -44,9 +37,11 @@ def buckets(keys: Hashes, eligible: npt.NDArray[np.bool_]) -> Buckets:
         order = np.argsort(column, kind="stable")
         starts = np.flatnonzero(np.concatenate([[True], column[order][1:] != column[order][:-1]])) if len(rows) else order
         counts = np.diff(np.append(starts, len(rows)))
-        shared = np.repeat(counts > 1, counts)
-        members.append(rows[order[shared]])
-        sizes.append(counts[counts > 1])
+        wanted = counts > 1
+        if first:
+            wanted &= rows[order[np.append(starts[1:], len(rows)) - 1]] >= first  # the last member: they stand in order
+        members.append(rows[order[np.repeat(wanted, counts)]])
+        sizes.append(counts[wanted])
     return Buckets(np.concatenate(members), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64))
 
 
@@ -74,8 +69,8 @@ def jaccard(hashes: Hashes, offsets: Ints, a: int, b: int, threshold: float) -> 
     return float(common / (size_a + size_b - common))
 
 
-@kernel
-def _root(parent: Ints, document: int) -> int:
+@part
+def _root(parent: Ints, document: Scalar) -> Scalar:
     while parent[document] != document:
         parent[document] = parent[parent[document]]
         document = parent[document]
@@ -83,75 +78,117 @@ def _root(parent: Ints, document: int) -> int:
 
 
 @kernel
-def components(members: Ints, offsets: Ints, slots: Ints, hashes: Hashes, set_offsets: Ints, threshold: float) -> Ints:
-    """Link candidates whose similarity is verified; `int64[documents]`: the least document of each one's component.
-
-    Within a bucket a document is compared with one member after the other of each component that it is not in, until one is
-    near enough. What is already connected is not compared again, so the components are those of all verified pairs.
-    """
-    parent = np.arange(len(slots))
+def connect(members: Ints, offsets: Ints, parent: Ints) -> None:
+    """Connect the members of each bucket in `parent`: `int64[documents]`, a forest."""
     for bucket in range(len(offsets) - 1):
-        first, last = offsets[bucket], offsets[bucket + 1]
-        following = np.full(last - first, -1, dtype=np.int64)
-        heads = np.empty(last - first, dtype=np.int64)
-        tails = np.empty(last - first, dtype=np.int64)
-        groups = 0
-        for at in range(first, last):
-            own = -1
-            for group in range(groups):
-                head = members[first + heads[group]]
-                same = _root(parent, head) == _root(parent, members[at])
-                other = heads[group]
-                while not same and other >= 0:
-                    near = jaccard(hashes, set_offsets, slots[members[first + other]], slots[members[at]], threshold)
-                    if near >= threshold:
-                        a, b = _root(parent, members[first + other]), _root(parent, members[at])
-                        parent[max(a, b)] = min(a, b)
-                        same = True
-                    other = following[other]
-                if same and own < 0:
-                    own = group
-                    following[tails[group]], tails[group] = at - first, at - first
-            if own < 0:
-                heads[groups], tails[groups], groups = at - first, at - first, groups + 1
-    for document in range(len(parent)):
-        parent[document] = _root(parent, document)
-    return parent
+        for at in range(offsets[bucket] + 1, offsets[bucket + 1]):
+            a, b = _root(parent, members[offsets[bucket]]), _root(parent, members[at])
+            parent[max(a, b)] = min(a, b)
 
 
 @kernel
-def _twins(
-    order: Ints, starts: Ints, slots: Ints, hashes: Hashes, offsets: Ints, threshold: float
-) -> tuple[Ints, npt.NDArray[np.float64]]:
-    twin = np.full(len(slots), -1, dtype=np.int64)
-    similarity = np.zeros(len(slots), dtype=np.float64)
-    for cluster in range(len(starts) - 1):
-        survivors = np.empty(starts[cluster + 1] - starts[cluster], dtype=np.int64)
-        count = 0
-        for at in range(starts[cluster], starts[cluster + 1]):
-            for survivor in survivors[:count]:
-                near = jaccard(hashes, offsets, slots[survivor], slots[order[at]], threshold)
-                if near >= threshold:
-                    twin[order[at]], similarity[order[at]] = survivor, near
-                    break
-            if twin[order[at]] < 0:
-                survivors[count], count = order[at], count + 1
-    return twin, similarity
+def roots(parent: Ints) -> Ints:
+    """Return the least document that each one is connected with."""
+    return np.array([_root(parent, document) for document in range(len(parent))])
 
 
-def twins(found: Buckets, slots: Ints, hashes: Hashes, offsets: Ints, *, threshold: float, rank: Ints) -> Twins:
-    """Say which documents go, and for which survivor.
+@kernel
+def by_document(members: Ints, offsets: Ints, documents: int) -> tuple[Ints, Ints]:
+    """Turn buckets round: the buckets of each document, in their order; `int64[members]` and `int64[documents + 1]`."""
+    bounds = np.zeros(documents + 1, dtype=np.int64)
+    for member in members:
+        bounds[member + 1] += 1
+    for document in range(documents):
+        bounds[document + 1] += bounds[document]
+    place, out = bounds[:-1].copy(), np.empty(len(members), dtype=np.int64)
+    for bucket in range(len(offsets) - 1):
+        for at in range(offsets[bucket], offsets[bucket + 1]):
+            out[place[members[at]]] = bucket
+            place[members[at]] += 1
+    return out, bounds
 
-    `slots[d]` is where document d's set stands in `hashes`/`offsets` (-1: it is in no bucket), `rank` orders the documents of a
-    cluster: the least survives.
 
-    >>> same = Buckets(np.array([0, 1, 2]), np.array([0, 3]))
-    >>> sets = np.array([1, 2, 3, 1, 2, 3, 8, 9], dtype=np.uint64), np.array([0, 3, 6, 8])
-    >>> twins(same, np.arange(3), *sets, threshold=0.7, rank=np.array([1, 0, 2]))
-    Twins(twin=array([ 1, -1, -1]), similarity=array([1., 0., 0.]))
+@kernel
+def gather(hashes: Hashes, starts: Ints, sizes: Ints, out: Hashes, to: Ints) -> None:
+    """Copy sets from where they start to where they are wanted."""
+    for at in range(len(starts)):
+        out[to[at] : to[at] + sizes[at]] = hashes[starts[at] : starts[at] + sizes[at]]
+
+
+def in_order(root: Ints, rank: Ints) -> tuple[Ints, Ints]:
+    """Return the documents cluster by cluster, in order of rank, without those that are alone; and where clusters start.
+
+    >>> in_order(np.array([0, 1, 0, 0]), np.array([2, 0, 1, 3]))
+    (array([2, 0, 3]), array([0, 3]))
     """
-    root = components(found.members, found.offsets, slots, hashes, offsets, threshold)
-    touched = np.unique(found.members)
-    order = touched[np.lexsort((rank[touched], root[touched]))]
+    together = np.flatnonzero(np.bincount(root, minlength=len(root))[root] > 1)
+    order = together[np.lexsort((rank[together], root[together]))]
     starts = np.flatnonzero(np.concatenate([[True], root[order][1:] != root[order][:-1]])) if len(order) else order
-    return Twins(*_twins(order, np.append(starts, len(order)), slots, hashes, offsets, threshold))
+    return order, np.append(starts, len(order)).astype(np.int64)
+
+
+@kernel
+def outlines(hashes: Hashes, offsets: Ints) -> Hashes:
+    """Return for each set the `OUTLINE` bits that its elements fall on; `uint64[sets, OUTLINE // 64]`."""
+    bits = np.zeros((len(offsets) - 1, OUTLINE // 64), dtype=np.uint64)
+    for own in range(len(bits)):
+        for at in range(offsets[own], offsets[own + 1]):
+            bit = hashes[at] % np.uint64(OUTLINE)
+            bits[own, bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+    return bits
+
+
+@part
+def _far(bits: Hashes, offsets: Ints, a: Scalar, b: Scalar, threshold: Scalar) -> bool:
+    """Say whether two sets are surely unlike: a bit that one has and the other has not stands for an element that one lacks."""
+    size_a, size_b = offsets[a + 1] - offsets[a], offsets[b + 1] - offsets[b]
+    if min(size_a, size_b) < threshold * max(size_a, size_b) - 1e-6:
+        return True
+    total = size_a + size_b
+    may_miss = total - 2.0 * threshold * total / (1.0 + threshold) + 1e-6
+    unlike = np.int64(0)
+    for word in range(OUTLINE // 64):
+        unlike += bits_in(bits[a, word] ^ bits[b, word])
+    return bool(unlike > may_miss)
+
+
+@kernel
+def survivors(
+    buckets_: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, fixed: Flags
+) -> tuple[Ints, Values]:
+    """Choose the survivors among documents that stand in order of rank.
+
+    Document i is in the buckets `buckets_[bounds[i]:bounds[i + 1]]`, numbered from 0, and has the set
+    `hashes[offsets[i]:offsets[i + 1]]`. It is compared with the survivors that share a bucket with it, in the order of its
+    buckets and of rank, and goes for the first that is near enough. Returns the survivor that each document goes for (-1: it
+    stays), and their similarity. Documents with `fixed[i]` stay in any case.
+    """
+    documents = len(bounds) - 1
+    twin, similarity = np.full(documents, -1, dtype=np.int64), np.zeros(documents, dtype=np.float64)
+    bits = outlines(hashes, offsets)
+    first = np.full(max(0, buckets_.max()) + 1 if len(buckets_) else 0, -1, dtype=np.int64)
+    last = first.copy()
+    entry, following, entries = np.empty(len(buckets_), dtype=np.int64), np.full(len(buckets_), -1, dtype=np.int64), 0
+    compared = np.full(documents, -1, dtype=np.int64)
+    for document in range(documents):
+        for at in range(bounds[document], bounds[document + 1]):
+            other = first[buckets_[at]] if not fixed[document] and twin[document] < 0 else -1
+            while other >= 0:
+                survivor = entry[other]
+                if compared[survivor] != document:
+                    compared[survivor] = document
+                    if not _far(bits, offsets, survivor, document, threshold):
+                        near = jaccard(hashes, offsets, survivor, document, threshold)
+                        if near >= threshold:
+                            twin[document], similarity[document] = survivor, near
+                            break
+                other = following[other]
+        if twin[document] < 0:
+            for bucket in buckets_[bounds[document] : bounds[document + 1]]:
+                entry[entries] = document
+                if first[bucket] < 0:
+                    first[bucket] = entries
+                else:
+                    following[last[bucket]] = entries
+                last[bucket], entries = entries, entries + 1
+    return twin, similarity

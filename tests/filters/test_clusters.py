@@ -4,10 +4,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.clusters import Buckets, buckets, components, jaccard, twins
+from filters.clusters import Buckets, buckets, by_document, connect, jaccard, roots, survivors
 
 SETS = st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=8), min_size=2, max_size=9)
 GROUPS = st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=9), max_size=5)
@@ -34,9 +34,18 @@ def similarity(one, other):
     return len(one & other) / len(one | other)
 
 
-def twins_of(sets, groups, threshold, rank=None):
-    order = np.arange(len(sets)) if rank is None else np.array(rank)
-    return twins(bucketed(groups), np.arange(len(sets)), *packed(sets), threshold=threshold, rank=order)
+def twins_of(sets, groups, threshold, rank=None, fixed=()):
+    """Return of each document the twin that it goes for (-1: it stays), and their similarity."""
+    rank = np.arange(len(sets)) if rank is None else np.array(rank)
+    order = np.argsort(rank)
+    moved = [{int(rank[member]) for member in group} for group in groups]
+    found = bucketed(moved)
+    stays = np.array([document in fixed for document in order], dtype=bool)
+    own = by_document(found.members, found.offsets, len(sets))
+    place, near = survivors(*own, *packed([sets[document] for document in order]), threshold, stays)
+    twin, similarity_ = np.full(len(sets), -1), np.zeros(len(sets))
+    twin[order], similarity_[order] = np.where(place >= 0, order[place], -1), near
+    return twin, similarity_
 
 
 @given(st.sets(st.integers(0, 30), min_size=1), st.sets(st.integers(0, 30), min_size=1), st.floats(0.01, 1))
@@ -54,17 +63,24 @@ def test_a_pair_that_stands_right_at_the_threshold_reaches_it(size, percent):
     assert jaccard(*packed([one, other]), 0, 1, threshold) == threshold
 
 
-@given(SETS, GROUPS, THRESHOLDS)
-@example([{1, 2}, {1, 2, 3}, {2, 3}], [{0, 1, 2}, {0, 2}], 0.5)
-def test_components_are_those_of_all_verified_pairs_of_candidates(sets, groups, threshold):
-    groups = candidates_within(groups, len(sets))
-    root = list(range(len(sets)))
+@given(GROUPS)
+def test_documents_are_connected_by_any_chain_of_buckets(groups):
+    groups = candidates_within(groups, 9)
+    root = list(range(9))
     for one, other in (pair for group in groups for pair in combinations(sorted(group), 2)):
-        if similarity(sets[one], sets[other]) >= threshold:
-            low, high = sorted((root[one], root[other]))
-            root = [low if own == high else own for own in root]
+        low, high = sorted((root[one], root[other]))
+        root = [low if own == high else own for own in root]
+    found, parent = bucketed(groups), np.arange(9)
+    connect(found.members, found.offsets, parent)
+    assert roots(parent).tolist() == root
+
+
+@given(GROUPS)
+def test_buckets_turned_round_name_the_same_members(groups):
     found = bucketed(groups)
-    assert components(found.members, found.offsets, np.arange(len(sets)), *packed(sets), threshold).tolist() == root
+    held, bounds = by_document(found.members, found.offsets, 9)
+    turned = [(int(bucket), document) for document in range(9) for bucket in held[bounds[document] : bounds[document + 1]]]
+    assert sorted(turned) == [(bucket, member) for bucket, group in enumerate(groups) for member in sorted(group)]
 
 
 @given(SETS, GROUPS, THRESHOLDS, st.randoms())
@@ -88,21 +104,29 @@ def test_of_two_candidates_that_resemble_each_other_at_most_one_stays(sets, grou
 
 def test_in_a_chain_nobody_goes_for_a_document_it_does_not_resemble():
     a, b, c = set(range(10)), set(range(2, 12)), set(range(4, 14))
-    assert twins_of([a, b, c], [{0, 1, 2}], 0.6).twin.tolist() == [-1, 0, -1]
+    assert twins_of([a, b, c], [{0, 1, 2}], 0.6)[0].tolist() == [-1, 0, -1]
 
 
 def test_the_middle_of_a_chain_stands_for_both_ends_where_it_comes_first():
     a, b, c = set(range(10)), set(range(2, 12)), set(range(4, 14))
-    assert twins_of([a, b, c], [{0, 1, 2}], 0.6, rank=[1, 0, 2]).twin.tolist() == [1, -1, 1]
+    assert twins_of([a, b, c], [{0, 1, 2}], 0.6, rank=[1, 0, 2])[0].tolist() == [1, -1, 1]
 
 
 def test_clusters_that_only_a_false_candidate_connects_stay_apart():
     sets = [{1, 2, 3}, {1, 2, 3}, {7, 8, 9}, {7, 8, 9}]
-    assert twins_of(sets, [{0, 1}, {1, 2}, {2, 3}], 0.7).twin.tolist() == [-1, 0, -1, 2]
+    assert twins_of(sets, [{0, 1}, {1, 2}, {2, 3}], 0.7)[0].tolist() == [-1, 0, -1, 2]
+
+
+def test_a_document_that_is_fixed_stays_and_others_go_for_it():
+    assert twins_of([{1, 2}, {1, 2}, {1, 2}], [{0, 1, 2}], 0.7, fixed={0, 1})[0].tolist() == [-1, -1, 0]
+
+
+def test_documents_that_share_no_bucket_are_never_compared():
+    assert twins_of([{1, 2}, {1, 2}, {1, 2}], [{0, 1}], 0.7)[0].tolist() == [-1, 0, -1]
 
 
 def test_without_candidates_everyone_stays():
-    assert twins_of([{1}, {1}], [], 0.5).twin.tolist() == [-1, -1]
+    assert twins_of([{1}, {1}], [], 0.5)[0].tolist() == [-1, -1]
 
 
 def test_the_same_key_in_different_places_makes_no_candidates():
