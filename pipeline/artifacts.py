@@ -303,18 +303,20 @@ def remembered(answer: Path, work: Callable[[], dict[str, Any]]) -> dict[str, An
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a temporary name to write to; on leaving it becomes `path`, whole and on the disk, or it is gone.
 
-    Raises `StoreError` where the disk refuses.
+    What is not `durable` may be lost with the machine: only for what nothing that is kept relies on. Raises `StoreError` where
+    the disk refuses.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with refusals(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            if durable:
+                with temporary.open("rb") as written:
+                    os.fsync(written.fileno())
             temporary.replace(path)
     finally:
         with contextlib.suppress(OSError):

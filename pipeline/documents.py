@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Kind = Literal["text", "chat"]
+Part = Literal["conversation", "prompt", "response"]
 Offsets = npt.NDArray[np.int64]
 
 STRING = pa.large_string()
@@ -53,6 +54,17 @@ WHY = [
     pa.field("twin", STRING),
     pa.field("similarity", pa.float64()),
 ]
+
+
+EDITS = pa.schema(
+    [
+        pa.field("id", STRING, nullable=False),
+        pa.field("filter", STRING, nullable=False),
+        pa.field("action", STRING, nullable=False),
+        pa.field("evidence", EVIDENCE),
+    ]
+)
+"""What was altered in documents that stay: what was cut out or rewritten, and where it stood."""
 
 
 class Rejection(NamedTuple):
@@ -116,16 +128,21 @@ def kind_of(columns: pa.Schema) -> Kind:
     return "chat" if "messages" in columns.names else "text"
 
 
-def flat_text(documents: pa.Table, roles: Sequence[str] | None = None) -> tuple[pa.LargeStringArray, Offsets, Offsets]:
+def flat_text(
+    documents: pa.Table, roles: Sequence[str] | None = None, part: Part = "conversation"
+) -> tuple[pa.LargeStringArray, Offsets, Offsets]:
     """Lay a table's text out for the filters.
 
     Returns `(texts, offsets, message)`: a flat array of all texts, `int64[documents + 1]` offsets of the documents in it, and
-    `int64[texts]` the position of each text in its document. With `roles`, only messages of those roles are taken.
+    `int64[texts]` the position of each text in its document. With `roles`, only messages of those roles are taken; of a
+    conversation, `prompt` is what stands before the assistant's first turn, `response` the assistant's turns.
 
     >>> chat = pa.table({"messages": pa.array([[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]])})
     >>> texts, offsets, message = flat_text(chat, roles=["assistant"])
     >>> texts.to_pylist(), offsets.tolist(), message.tolist()
     (['Yo'], [0, 1], [1])
+    >>> flat_text(chat, part="prompt")[0].to_pylist()
+    ['Hi']
     """
     if "text" in documents.column_names:
         texts = _one_chunk(documents["text"])
@@ -134,14 +151,24 @@ def flat_text(documents: pa.Table, roles: Sequence[str] | None = None) -> tuple[
     offsets = lists.offsets.to_numpy().astype(np.int64)
     values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])  # not .flatten(): wrong on slices with nulls
     offsets = offsets - offsets[0]
-    lengths = np.diff(offsets)
-    message = np.arange(len(values), dtype=np.int64) - np.repeat(offsets[:-1], lengths)
+    message = np.arange(len(values), dtype=np.int64) - np.repeat(offsets[:-1], np.diff(offsets))
     contents = values.field("content").cast(STRING)
+    chosen = np.ones(len(values), dtype=bool)
     if roles is not None:
-        chosen = pc.is_in(values.field("role"), pa.array(list(roles), STRING)).to_numpy(zero_copy_only=False)
+        chosen &= pc.is_in(values.field("role"), pa.array(list(roles), STRING)).to_numpy(zero_copy_only=False)
+    if part != "conversation":
+        assistant = pc.equal(values.field("role"), "assistant").to_numpy(zero_copy_only=False)
+        chosen &= assistant if part == "response" else ~_since_the_first(assistant, offsets)
+    if not chosen.all():
         contents, message = contents.filter(pa.array(chosen)), message[chosen]
         offsets = np.concatenate([[0], np.cumsum(chosen)]).astype(np.int64)[offsets]
     return contents, offsets, message
+
+
+def _since_the_first(hits: npt.NDArray[np.bool_], offsets: Offsets) -> npt.NDArray[np.bool_]:
+    """Say of each entry whether it, or one before it in its list, is a hit."""
+    until = np.concatenate([[0], np.cumsum(hits)])
+    return until[1:] > np.repeat(until[offsets[:-1]], np.diff(offsets))
 
 
 def with_texts(documents: pa.Table, texts: pa.LargeStringArray, roles: Sequence[str] | None = None) -> pa.Table:

@@ -12,6 +12,7 @@ PrepError
 ├── RowsLost            rows in != kept + removed + rejected: a defect of `prep`, stopped before it is published
 ├── WorkerDied          a worker process ended without an answer
 ├── FilterError         a filter cannot go on
+├── TooMuchRemoved      a step removes a larger share of the documents than its guard allows
 ├── TokenizerError      a tokenizer or its chat template cannot be used
 └── TrainingError       training cannot start or go on
 """
@@ -96,6 +97,16 @@ class WorkerDied(PrepError):  # noqa: N818
 
 class FilterError(PrepError):
     """A filter cannot go on."""
+
+
+class TooMuchRemoved(PrepError):  # noqa: N818
+    """A step removes a larger share of the documents than its guard allows."""
+
+    def __init__(self, step: str, removed: int, documents: int, most: float) -> None:
+        super().__init__(
+            f"{step} removes {removed} of {documents} documents ({removed / documents:.1%}), and max_removed is {most:.15g}. "
+            f"`prep plan` shows which; change its bounds, or raise max_removed."
+        )
 
 
 class TokenizerError(PrepError):

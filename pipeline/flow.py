@@ -13,16 +13,17 @@ from typing import Any
 
 from pipeline import phrase_lists
 from pipeline.artifacts import STAGES, Artifact
+from pipeline.cleaning.plan import plan
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import PrepError, RecipeError, UsageError
+from pipeline.preview import preview
 from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
 from pipeline.run import Run
 from pipeline.source_plan import default_name
-from pipeline.stages.clean import clean
+from pipeline.stages.clean import clean, trial
 from pipeline.stages.ingest import ingest
 from pipeline.stages.tokenize import tokenize
 from pipeline.stages.train import train
-from pipeline.steps import plan
 
 Settings = dict[str, Any]
 NO_INGEST = "ingest: the section is missing; it needs at least {sources: [...]}"
@@ -62,20 +63,37 @@ def clean_all(
     recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, slop_lists: Sequence[str]
 ) -> Iterator[Artifact]:
     """Run clean for each parent: those named, else the recipe's data sets, else the newest of ingest."""
+    planned = list(_cleanings(recipe, run, refs, slop_lists))
+    if name and len(planned) > 1:
+        raise UsageError("--name is for one artifact, and here are several. Clean them one by one.")
+    for parent, steps in planned:
+        yield clean(parent, name or parent.manifest.name, run, steps=steps)
+
+
+def preview_all(
+    recipe: Recipe, run: Run, *, refs: Sequence[str], slop_lists: Sequence[str], samples: int
+) -> Iterator[tuple[Artifact, list[dict[str, Any]]]]:
+    """Try clean for each parent as `clean_all` would run it; yield each trial with its preview, and keep nothing of it."""
+    for parent, steps in _cleanings(recipe, run, refs, slop_lists):
+        with trial(parent, run, steps=steps) as tried:
+            yield tried, preview(tried, samples)
+
+
+def _cleanings(
+    recipe: Recipe, run: Run, refs: Sequence[str], slop_lists: Sequence[str]
+) -> Iterator[tuple[Artifact, Sequence[Any]]]:
+    """Return what is to be cleaned, each with its checked steps."""
     for slop_list in slop_lists:
         phrase_lists.load(slop_list)
     section = recipe.section("clean")
-    parents = _parents("ingest", refs, recipe, run)
-    if name and len(parents) > 1:
-        raise UsageError("--name is for one artifact, and here are several. Clean them one by one.")
-    for parent in parents:
+    for parent in _parents("ingest", refs, recipe, run):
         steps = section.get(parent.manifest.name) if isinstance(section, Mapping) else section
         if steps is None:
             raise RecipeError(recipe.where, [f"clean: no steps for {parent.manifest.name!r}"])
         steps = with_slop_lists(steps, slop_lists) if slop_lists and isinstance(steps, list) else steps
         if problems := plan(steps)[1]:
             raise RecipeError(recipe.where, problems)
-        yield clean(parent, name or parent.manifest.name, run, steps=steps)
+        yield parent, steps
 
 
 def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:

@@ -29,11 +29,11 @@ def _artifacts(store: Store, stage: str | None) -> Listing:
 
 def _filters() -> Listing:
     from filters.kinds import filters
+    from pipeline.cleaning.plan import bounds_of
     from pipeline.recipe import fields_of
-    from pipeline.steps import BOUNDS
 
     rows = [
-        [found.name, found.kind, found.help.partition("\n")[0], ", ".join([*fields_of(found.function), *BOUNDS[found.kind]])]
+        [found.name, found.kind, found.help.partition("\n")[0], ", ".join([*fields_of(found.function), *bounds_of(found)])]
         for found in filters().values()
     ]
     return ["filter", "kind", "what it does", "settings"], rows
@@ -62,7 +62,15 @@ def _phrases() -> Listing:
     return ["list", "phrases", "what it is for"], rows
 
 
-_LISTS: dict[str, Any] = {"filters": _filters, "readers": _readers, "phrases": _phrases}
+def _presets() -> Listing:
+    from pipeline.cleaning.presets import presets, steps_of
+    from pipeline.phrase_lists import purpose
+
+    rows = [[name, ", ".join(next(iter(step)) for step in steps_of(name)), purpose(path)] for name, path in presets().items()]
+    return ["preset", "steps", "what it is for"], rows
+
+
+_LISTS: dict[str, Any] = {"filters": _filters, "presets": _presets, "readers": _readers, "phrases": _phrases}
 
 
 def in_words(store: Store, artifact: Artifact, documents: int) -> list[str]:

@@ -118,8 +118,15 @@ def _all_of(fields: Fields) -> str:
 def _sentence(given: Mapping[str, Any], where: str, name: str, problem: Any) -> str:  # noqa: ANN401  pydantic's dict
     if problem["type"] == "missing":
         return f"{where}: {name!r} is missing"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{line_of(given, name)}{where}: {name}: {message}, not {_plain(given[name])!r}"
+    if problem["type"] == "extra_forbidden":
+        return f"{line_of(given, name)}{where}: {name}: no setting {problem['loc'][-1]!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    inside = [
+        str(part) for part in problem["loc"][1:] if isinstance(problem["input"], int | float | str) and part in given[name]
+    ]
+    value = problem["input"] if inside else _plain(given[name])
+    return f"{line_of(given, name)}{where}: {'.'.join([name, *inside])}: {message}, not {value!r}"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  YAML holds anything

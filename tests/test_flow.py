@@ -136,7 +136,7 @@ def test_slop_lists_of_the_command_line_stand_in_place_of_the_recipes(run):
     ingested(run)
     (made,) = cleaned(run, "clean:\n  - unicode\n  - slop: {lists: [stock], max: 3}\n", slop_lists=["refusals"])
     (step,) = [step for step in made.manifest.recipe["steps"] if step["filter"] == "slop"]
-    assert step["bounds"] == {"max": 3}
+    assert step["bounds"]["max"] == 3
     assert [count["lists"] for count in made.manifest.counts if count["filter"] == "slop"] == [["refusals"]]
 
 
@@ -159,7 +159,7 @@ def test_every_problem_of_all_sections_is_told_before_anything_runs(run):
         "  line 3: ingest: no setting 'text_colum'. Did you mean 'text_column'?",
         "  line 5: clean, step 1: no filter 'unicod'. Did you mean 'unicode'?",
         "  line 6: clean, step 2, near_duplicates: no setting 'treshold'. Did you mean 'threshold'?",
-        "  line 6: clean, step 2, near_duplicates: keep: input should be 'first' or 'longest', not 'longst'",
+        "  line 6: clean, step 2, near_duplicates: keep: input should be 'first', 'longest' or 'best(MEASURE)', not 'longst'",
         "  line 7: clean, step 3, word_count: set a bound: min, max or both",
         "  line 8: train: no setting 'learning_rat'. Did you mean 'learning_rate'?",
         "  train: 'model' is missing",

@@ -1,242 +1,279 @@
 """Clean: documents -> the documents to keep, and a ledger of those removed, each with the reason.
 
-The steps of a recipe are cut into passes at every duplicates step, the only place where shards wait for one another:
+The steps of a recipe are cut into passes at the steps for which shards wait for one another:
 
-    pass 0    a shard through the steps before the first duplicates step, then its bucket keys
-    decide    keys of all shards -> candidates -> exact similarity -> twins (see `filters.clusters`)
-    pass 1    drop the twins, the steps up to the next duplicates step, its keys
+    pass 0    a shard through its steps, then the keys of the duplicates steps behind them
+    search    keys of all shards -> candidates -> exact similarity -> twins (see `cleaning.twins`, `cleaning.recurring`)
+    pass 1    drop the twins, the steps up to the next such step, its keys
     ...
-    the last  write documents/ and removed/
+    the last  write documents/, removed/, edits/, rejected/ and measures/
 
 Between passes a shard waits in `work/<pass>/` of the draft. Every task keeps its answer there, so a run that was killed goes on
 where it stood.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters import clusters
-from pipeline.artifacts import Artifact, Identity, atomic, read_shard, remembered
-from pipeline.documents import ledger_schema
-from pipeline.errors import RecipeError
+from pipeline.artifacts import Artifact, Draft, Identity, Store, atomic, read_shard, remembered
+from pipeline.cleaning import recurring, twins
+from pipeline.cleaning.actions import act
+from pipeline.cleaning.answers import Answers, answers_folder
+from pipeline.cleaning.passage import WRITTEN, Passage, answered, measured, through
+from pipeline.cleaning.plan import Step, plan
+from pipeline.cleaning.search import Place, Search
+from pipeline.cleaning.tables import read, save, write
+from pipeline.errors import RecipeError, TooMuchRemoved
 from pipeline.run import Run, versions
-from pipeline.steps import Step, apply, keys, plan, sets, twin_entries
 
-VERSION = 1  # of what the stage does with the filters' answers; it enters the fingerprint
+VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
+WAITING = ("duplicates", "recurring")
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Steps that a shard goes through alone, between the duplicates step before them and the one behind them."""
+    """Steps that a shard goes through alone, between those before and behind them for which shards wait for one another."""
 
     number: int
-    before: Step | None
+    before: list[Step]
     steps: list[Step]
-    behind: Step | None
+    behind: list[Step]
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """One run of the stage: its steps, where it works, and how many shards there are."""
+
+    steps: list[Step]
+    draft: Path
+    answers: Path
+    shards: int
+
+    def work(self, number: int) -> Path:
+        """Return the folder in which shards wait behind a pass."""
+        return self.draft / "work" / str(number)
+
+    def place(self, number: int, shard: int) -> Place:
+        """Return where a shard waits behind a pass."""
+        return Place(self.work(number) / f"{shard:05}.documents.arrow", self.work(number), shard)
+
+    def measured(self, shard: int, step: int) -> Path:
+        """Return the file of what a step measured of a shard."""
+        return self.draft / "work" / "measured" / f"{shard:05}.{step}.arrow"
 
 
 def clean(parent: Artifact, name: str, run: Run, *, steps: Sequence[Any]) -> Artifact:
     """Clean an artifact's documents by the steps of a recipe.
 
-    Raises `RecipeError` with every problem of the steps.
+    Raises `RecipeError` with every problem of the steps, `TooMuchRemoved` where a step goes beyond its `max_removed`.
     """
-    planned, problems = plan(steps)
-    if problems:
-        raise RecipeError("clean", problems)
-    recipe = {"version": VERSION, "steps": [step.identity() for step in planned]}
-    identity = Identity("clean", recipe, (parent.ref,))
+    planned, identity = _planned(parent, run, steps)
     if known := run.answered(identity, name):
         return known
     with run.store.draft(identity, name) as draft:
-        shards = parent.files("documents")
-        answers: list[dict[str, Any]] = []
-        for current in _passes(planned):
-            task = partial(_pass_shard, current, draft.path)
-            label = f"clean, pass {current.number + 1}"
-            answers += run.progress.track(label, run.engine.map(task, list(enumerate(shards))), len(shards))
-            if current.behind is not None:
-                answers.append(_decide(current.number, current.behind, draft.path, len(shards), run))
-        counts = _counts(planned, answers)
-        kept = sum(answer.get("kept", 0) for answer in answers)
-        removed = sum(count["removed"] for count in counts)
-        return draft.publish(
-            {"in": parent.manifest.rows["kept"], "kept": kept, "removed": removed},
-            counts=counts,
-            versions=versions("pyarrow", "numba", "polars", "ftfy"),
-            run=run.facts(),
-        )
+        return _cleaned(parent, planned, draft, run)
+
+
+@contextmanager
+def trial(parent: Artifact, run: Run, *, steps: Sequence[Any]) -> Iterator[Artifact]:
+    """Clean as `clean` would, in a place that is gone afterwards; guards stop nothing. What is measured is kept for `clean`."""
+    planned, identity = _planned(parent, run, steps)
+    planned = [_unguarded(step) for step in planned]
+    with tempfile.TemporaryDirectory(prefix="prep-") as folder, Store(folder).draft(identity, "trial") as draft:
+        yield _cleaned(parent, planned, draft, run)
+
+
+def _unguarded(step: Step) -> Step:
+    bounds = {**step.bounds, "max_cluster": None} if "max_cluster" in step.bounds else step.bounds
+    return replace(step, max_removed=None, bounds=bounds)
+
+
+def _planned(parent: Artifact, run: Run, steps: Sequence[Any]) -> tuple[list[Step], Identity]:
+    planned, problems = plan(steps)
+    if problems:
+        raise RecipeError("clean", problems)
+    planned = [_resolved(step, run.store) for step in planned]
+    recipe = {"version": VERSION, "steps": [step.identity() for step in planned]}
+    return planned, Identity("clean", recipe, (parent.ref,))
+
+
+def _resolved(step: Step, store: Store) -> Step:
+    """Return a step that names other artifacts by their whole refs."""
+    if not step.bounds.get("against"):
+        return step
+    return replace(step, bounds={**step.bounds, "against": [store.find(ref).ref for ref in step.bounds["against"]]})
+
+
+def _cleaned(parent: Artifact, planned: list[Step], draft: Draft, run: Run) -> Artifact:
+    shards = parent.files("documents")
+    cleaning = Cleaning(planned, draft.path, answers_folder(run.store, parent), len(shards))
+    counts: list[dict[str, Any]] = [_count(step) for step in planned]
+    kept = 0
+    for current in _passes(planned):
+        task = partial(_pass_shard, cleaning, current)
+        label = f"clean, pass {current.number + 1}"
+        answers = list(run.progress.track(label, run.engine.map(task, list(enumerate(shards))), len(shards)))
+        _add(counts, [count for answer in answers for count in answer["counts"]])
+        _add(counts, _search(cleaning, current, run))
+        _guard(planned, counts)
+        kept = sum(answer["kept"] for answer in answers)
+    removed, rejected = (sum(count.get(key, 0) for count in counts) for key in ("removed", "rejected"))
+    return draft.publish(
+        {"in": parent.manifest.rows["kept"], "kept": kept, "removed": removed, "rejected": rejected},
+        counts=counts,
+        versions=versions("pyarrow", "numba", "polars", "ftfy", "regex"),
+        run=run.facts(),
+    )
 
 
 def _passes(steps: list[Step]) -> list[Pass]:
+    """Cut steps at those for which shards wait; duplicates steps that follow one another are one such point."""
     passes: list[Pass] = []
-    before: Step | None = None
+    before: list[Step] = []
     alone: list[Step] = []
-    for step in steps:
-        if step.filter.kind == "duplicates":
-            passes.append(Pass(len(passes), before, alone, step))
-            before, alone = step, []
+    kinds = groupby(steps, key=lambda step: step.filter.kind if step.filter.kind != "recurring" else step.number)
+    for kind, group in kinds:
+        run = list(group)
+        if kind == "duplicates" or run[0].filter.kind in WAITING:
+            passes.append(Pass(len(passes), before, alone, run))
+            before, alone = run, []
         else:
-            alone.append(step)
-    return [*passes, Pass(len(passes), before, alone, None)]
+            alone = [*alone, *run]
+    return [*passes, Pass(len(passes), before, alone, [])]
 
 
-def _pass_shard(current: Pass, draft: Path, item: tuple[int, Path]) -> dict[str, Any]:
+def _pass_shard(cleaning: Cleaning, current: Pass, item: tuple[int, Path]) -> dict[str, Any]:
     shard, parent = item
-    return remembered(_work(draft, current.number, shard, "json"), lambda: _through(current, draft, shard, parent))
+    answer = cleaning.work(current.number) / f"{shard:05}.json"
+    return remembered(answer, lambda: _through(cleaning, current, shard, parent))
 
 
-def _through(current: Pass, draft: Path, shard: int, parent: Path) -> dict[str, Any]:
+def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dict[str, Any]:
     """Take a shard through a pass; answer with the counts of its steps."""
-    documents, gone = _waiting(current, draft, shard, parent)
-    removed, counts = [gone] if gone is not None else [], []
-    for step in current.steps:
-        before = documents.num_rows
-        outcome = apply(step, documents)
-        documents, changed = outcome.documents, outcome.changed
-        removed += outcome.removed
-        counts.append({"step": step.number, "in": before, "removed": before - documents.num_rows, "changed": changed})
-    ledger = pa.concat_tables([ledger_schema(documents.schema).empty_table(), *removed])
-    if current.behind is None:
-        _finish(documents, ledger, current.number, draft, shard)
-        return {"counts": counts, "kept": documents.num_rows}
-    _write_arrow(documents, _work(draft, current.number, shard, "documents.arrow"))
-    _write_arrow(ledger, _work(draft, current.number, shard, "removed.arrow"))
-    bucket_keys, eligible, length = keys(current.behind, documents)
-    for kind, array in (("keys", bucket_keys), ("eligible", eligible), ("length", length)):
-        _write_array(array, _work(draft, current.number, shard, f"{kind}.npy"))
-    return {"counts": counts}
+    answers = Answers(cleaning.answers, parent.stem)
+    passage = _waiting(cleaning, current, shard, parent, answers)
+    through(passage, current.steps, cleaning.steps, answers)
+    place = cleaning.place(current.number, shard)
+    for part in WRITTEN:
+        if (written := passage.table(part)).num_rows:
+            write(written, place.file(f"{part}.arrow"))
+    for number, values in passage.measured.items():
+        write(values, cleaning.measured(shard, number))
+    if current.behind:
+        write(passage.documents, place.documents)
+        save(passage.rows, place.file("rows.npy"))
+        for step in current.behind:
+            _write_keys(step, cleaning, passage, place, answers)
+    else:
+        _finish(cleaning, passage, current.number, shard, parent)
+    return {"counts": passage.counts, "kept": passage.documents.num_rows}
 
 
-def _waiting(current: Pass, draft: Path, shard: int, parent: Path) -> tuple[pa.Table, pa.Table | None]:
-    """Return a shard as the pass before left it, without the duplicates, and the ledger's rows for those."""
-    if current.before is None:
-        return read_shard(parent), None
-    documents = _read_arrow(_work(draft, current.number - 1, shard, "documents.arrow"))
-    twins = _read_arrow(_work(draft, current.number - 1, shard, "twins.arrow"))
-    stays = np.ones(documents.num_rows, dtype=bool)
-    stays[twins["row"].to_numpy()] = False
-    gone = documents.take(twins["row"])
-    entries = twin_entries(current.before, gone, twins["twin"].combine_chunks(), twins["similarity"].to_numpy())
-    return documents.filter(pa.array(stays)), entries
+def _write_keys(step: Step, cleaning: Cleaning, passage: Passage, place: Place, answers: Answers) -> None:
+    answer = answered(step, passage, cleaning.steps, answers)
+    if step.filter.kind == "recurring":
+        recurring.write_keys(step, answer, passage.documents, place.folder, place.shard)
+    else:
+        twins.write_keys(step, answer, passage.documents, place)
 
 
-def _finish(documents: pa.Table, ledger: pa.Table, last: int, draft: Path, shard: int) -> None:
-    """Write what stays, and the ledger of all passes in the order of the steps."""
-    with atomic(draft / "documents" / f"{shard:05}.parquet") as temporary:
-        pq.write_table(documents, temporary, compression="zstd")
-    earlier = [_read_arrow(_work(draft, number, shard, "removed.arrow")) for number in range(last)]
-    with atomic(draft / "removed" / f"{shard:05}.parquet") as temporary:
-        pq.write_table(pa.concat_tables([*earlier, ledger]), temporary, compression="zstd")
+def _waiting(cleaning: Cleaning, current: Pass, shard: int, parent: Path, answers: Answers) -> Passage:
+    """Return a shard as the pass before left it, after what was decided behind that pass."""
+    if not current.before:
+        documents = read_shard(parent).combine_chunks()
+        return Passage(documents, np.arange(documents.num_rows))
+    place = cleaning.place(current.number - 1, shard)
+    passage = Passage(place.table(), np.load(place.file("rows.npy")))
+    if current.before[0].filter.kind == "recurring":
+        _strip(cleaning, current, passage, shard, answers)
+        return passage
+    stays = np.ones(passage.documents.num_rows, dtype=bool)
+    for step in current.before:
+        rows, entries = twins.entries(step, passage.documents, place)
+        stays[rows] = False
+        passage.removed.append(entries)
+    passage.keep(stays)
+    return passage
 
 
-def _decide(number: int, step: Step, draft: Path, shards: int, run: Run) -> dict[str, Any]:
-    """Find, over all shards, the documents that go for a twin; write them down shard by shard."""
-
-    def decide() -> dict[str, Any]:
-        def gathered(kind: str) -> npt.NDArray[Any]:
-            return np.concatenate([np.load(_work(draft, number, shard, f"{kind}.npy")) for shard in range(shards)])
-
-        starts = np.cumsum([0, *(len(np.load(_work(draft, number, shard, "eligible.npy"))) for shard in range(shards))])
-        found = clusters.buckets(gathered("keys"), gathered("eligible"))
-        candidates = np.unique(found.members)
-        slots, hashes, offsets = _sets(number, step, draft, starts, candidates, run)
-        rank = np.arange(starts[-1])
-        if step.bounds["keep"] == "longest":
-            rank = np.empty_like(rank)
-            rank[np.argsort(-gathered("length"), kind="stable")] = np.arange(len(rank))
-        threshold = step.settings.get("threshold", 1.0)
-        twin, similarity = clusters.twins(found, slots, hashes, offsets, threshold=threshold, rank=rank)
-        _write_twins(number, draft, starts, twin, similarity)
-        removed = int((twin >= 0).sum())
-        return {"counts": [{"step": step.number, "in": int(starts[-1]), "removed": removed, "candidates": len(candidates)}]}
-
-    return remembered(draft / "work" / str(number) / "decided.json", decide)
+def _strip(cleaning: Cleaning, current: Pass, passage: Passage, shard: int, answers: Answers) -> None:
+    """Cut out the lines of a shard that recur."""
+    step = current.before[0]
+    counted = recurring.Count(step, cleaning.work(current.number - 1), cleaning.shards)
+    before = passage.documents.num_rows
+    found = recurring.spans_of(counted, answered(step, passage, cleaning.steps, answers), passage.documents, shard)
+    deed = act(replace(step, bounds=recurring.BOUNDS), passage.documents, found)
+    passage.removed, passage.edits = deed.removed, deed.edits
+    passage.keep(deed.stays, deed.documents)
+    removed = before - passage.documents.num_rows
+    passage.counts.append({"step": step.number, "in": before, "removed": removed, "changed": deed.changed})
 
 
-def _sets(
-    number: int, step: Step, draft: Path, starts: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64], run: Run
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Have the sets of all candidates made; return each document's slot in them, and the sets behind one another."""
-    bounds = np.searchsorted(candidates, starts)
-    pairs = enumerate(pairwise(bounds))
-    items = [(shard, candidates[first:last] - starts[shard]) for shard, (first, last) in pairs]
-    answers = run.engine.map(partial(_shard_sets, number, step, draft), items)
-    list(run.progress.track(f"clean, {step.filter.name}", answers, len(items)))
-    slots = np.full(starts[-1], -1, dtype=np.int64)
-    slots[candidates] = np.arange(len(candidates))
-    hashes = [np.load(_work(draft, number, shard, "hashes.npy"), mmap_mode="r") for shard in range(len(items))]
-    sizes = [np.load(_work(draft, number, shard, "sizes.npy")) for shard in range(len(items))]
-    return slots, np.concatenate(hashes), np.cumsum(np.concatenate([[0], *sizes])).astype(np.int64)
+def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]:
+    """Find out, over all shards, what the steps behind a pass must know; answer with the counts of those that remove by it."""
+    work = cleaning.work(current.number)
+    if current.behind and current.behind[0].filter.kind == "recurring":
+        recurring.count(recurring.Count(current.behind[0], work, cleaning.shards), run)
+        return []
+    counts = []
+    own = [cleaning.place(current.number, shard) for shard in range(cleaning.shards)]
+    gone = np.zeros(
+        sum(len(np.load(place.file("rows.npy"), mmap_mode="r")) for place in own) if current.behind else 0, dtype=bool
+    )
+    for step in current.behind:
+        others = [run.store.find(ref) for ref in step.bounds["against"]]
+        places = twins.foreign(step, others, work / f"against-{step.number}", run) if others else []
+        search = Search(step, [*places, *own], len(places), work)
+        counts.append(twins.find(search, gone, run))
+        gone = gone | twins.gone(search)
+    return counts
 
 
-def _shard_sets(number: int, step: Step, draft: Path, item: tuple[int, npt.NDArray[np.int64]]) -> dict[str, Any]:
-    shard, rows = item
-
-    def make() -> dict[str, Any]:
-        documents = _read_arrow(_work(draft, number, shard, "documents.arrow")).take(pa.array(rows))
-        hashes, offsets = sets(step, documents)
-        _write_array(hashes, _work(draft, number, shard, "hashes.npy"))
-        _write_array(np.diff(offsets), _work(draft, number, shard, "sizes.npy"))
-        return {"sets": len(rows)}
-
-    return remembered(_work(draft, number, shard, "sets.json"), make)
-
-
-def _write_twins(
-    number: int, draft: Path, starts: npt.NDArray[np.int64], twin: npt.NDArray[np.int64], similarity: npt.NDArray[np.float64]
-) -> None:
-    """Write for each shard the rows that go, with the id of the twin that stays."""
-    gone = np.flatnonzero(twin >= 0)
-    wanted = np.unique(twin[gone])
-    bounds = np.searchsorted(wanted, starts)
-    ids = [
-        _read_arrow(_work(draft, number, shard, "documents.arrow"))["id"].take(pa.array(wanted[first:last] - starts[shard]))
-        for shard, (first, last) in enumerate(pairwise(bounds))
-    ]
-    names = pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.large_string())
-    twins = names.take(pa.array(np.searchsorted(wanted, twin[gone])))
-    bounds = np.searchsorted(gone, starts)
-    for shard, (first, last) in enumerate(pairwise(bounds)):
-        row = pa.array(gone[first:last] - starts[shard])
-        own = pa.table({"row": row, "twin": twins[first:last], "similarity": similarity[gone[first:last]]})
-        _write_arrow(own, _work(draft, number, shard, "twins.arrow"))
+def _finish(cleaning: Cleaning, passage: Passage, last: int, shard: int, parent: Path) -> None:
+    """Write what stays, and what was written down in all passes in the order of the steps."""
+    _write_parquet(passage.documents, cleaning.draft / "documents" / f"{shard:05}.parquet")
+    for part in WRITTEN:
+        files = [cleaning.place(number, shard).file(f"{part}.arrow") for number in range(last + 1)]
+        empty = passage.table(part).slice(0, 0)
+        together = pa.concat_tables([empty, *(read(file) for file in files if file.exists())])
+        if part == "removed" or together.num_rows:
+            _write_parquet(together, cleaning.draft / part / f"{shard:05}.parquet")
+    if any(step.filter.kind == "measure" for step in cleaning.steps):
+        ids = read_shard(parent, ["id"])["id"]
+        values = measured(cleaning.steps, lambda step: read(cleaning.measured(shard, step)), ids)
+        _write_parquet(values, cleaning.draft / "measures" / f"{shard:05}.parquet")
 
 
-def _counts(steps: list[Step], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add up what the shards counted, step by step."""
-    totals: list[dict[str, Any]] = [
-        {"step": step.number, "filter": step.filter.name, "in": 0, "removed": 0} | ({"lists": step.lists} if step.lists else {})
-        for step in steps
-    ]
-    for count in (count for answer in answers for count in answer["counts"]):
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _count(step: Step) -> dict[str, Any]:
+    own: dict[str, Any] = {"step": step.number, "filter": step.filter.name, "in": 0, "removed": 0}
+    return own | ({"lists": step.lists} if step.lists else {})
+
+
+def _add(totals: list[dict[str, Any]], counts: list[dict[str, Any]]) -> None:
+    """Add what the shards counted, step by step."""
+    for count in counts:
         total = totals[count["step"]]
-        for key in count.keys() - {"step"}:
+        for key in [key for key in count if key != "step"]:
             total[key] = total.get(key, 0) + count[key]
-    return totals
 
 
-def _work(draft: Path, number: int, shard: int, ending: str) -> Path:
-    return draft / "work" / str(number) / f"{shard:05}.{ending}"
-
-
-def _write_arrow(table: pa.Table, path: Path) -> None:
-    with atomic(path) as temporary, pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
-
-
-def _read_arrow(path: Path) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def _write_array(array: npt.NDArray[Any], path: Path) -> None:
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array)
+def _guard(steps: list[Step], counts: list[dict[str, Any]]) -> None:
+    """Stop where a step has removed a larger share than it may."""
+    for step, count in zip(steps, counts, strict=True):
+        if step.max_removed is not None and count["removed"] > step.max_removed * count["in"]:
+            raise TooMuchRemoved(step.filter.name, count["removed"], count["in"], step.max_removed)

@@ -213,8 +213,8 @@ def test_counts_tell_what_each_step_did(cleaned):
     assert artifact.manifest.rows == {"in": 4, "kept": 1, "removed": 3, "rejected": 0}
     assert artifact.manifest.counts == [
         {"step": 0, "filter": "unicode", "in": 4, "removed": 0, "changed": 1},
-        {"step": 1, "filter": "word_count", "in": 4, "removed": 2, "changed": 0},
-        {"step": 2, "filter": "exact_duplicates", "in": 2, "removed": 1, "candidates": 2},
+        {"step": 1, "filter": "word_count", "in": 4, "removed": 2},
+        {"step": 2, "filter": "exact_duplicates", "in": 2, "removed": 1, "candidates": 2, "largest_cluster": 2},
     ]
 
 

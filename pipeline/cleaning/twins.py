@@ -1,0 +1,215 @@
+"""Bucket keys of all shards -> verified duplicates -> for each document that goes, the twin that stays.
+
+Four maps, of which none holds more than a part of the sets, and whose results do not depend on how the work was divided. What
+they hand on is made anew by a run that goes on after a crash; only the twins are kept.
+
+    keys      a shard's bucket keys, band by band                            (when the shard has gone through its steps)
+    buckets   some bands of all shards: documents that share a key there     -> candidates
+    sets      a shard's candidates: the set of each one's shingles
+    twins     candidates that buckets connect, in order of rank: survivors, and for each other document the one it goes for
+
+Documents of the artifacts in `against` take part, stand before all others, and stay.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters import clusters
+from pipeline.artifacts import Artifact, remembered
+from pipeline.cleaning.looking import look, part_of
+from pipeline.cleaning.plan import BEST, Step, measures
+from pipeline.cleaning.search import Place, Search, buckets, chunks, sets, twins
+from pipeline.cleaning.tables import read, save, write
+from pipeline.documents import STRING, flat_text, ledger
+from pipeline.errors import FilterError
+from pipeline.run import Run
+
+Ints = npt.NDArray[np.int64]
+ALARM = 0.1  # a cluster with a larger share of the documents is told
+
+
+def write_keys(step: Step, answer: pa.Table, documents: pa.Table, place: Place) -> None:
+    """Write what the search needs of a shard: keys band by band, which documents have a text at all, and their rank."""
+    column = answer["keys"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    keys = column.flatten().to_numpy().reshape(len(column), column.type.list_size)
+    save(np.ascontiguousarray(keys.T), place.file(f"keys-{step.number}.npy"))
+    save(answer["eligible"].to_numpy(), place.file(f"eligible-{step.number}.npy"))
+    save(_scores(step, answer, documents), place.file(f"scores-{step.number}.npy"))
+
+
+def _scores(step: Step, answer: pa.Table, documents: pa.Table) -> npt.NDArray[np.float64]:
+    """Return a number a document; of duplicates the one with the highest stays."""
+    if step.bounds["keep"] == "longest":
+        return np.asarray(answer["bytes"].to_numpy(), dtype=np.float64)
+    best = BEST.fullmatch(step.bounds["keep"])
+    if best is None:
+        return np.zeros(documents.num_rows)
+    texts, offsets, _ = flat_text(documents, step.on, part_of(step))
+    values = measures()[best[2]].function(texts, offsets)
+    chosen: npt.NDArray[np.float64] = values[best[2].rpartition(".")[2]] if isinstance(values, dict) else values
+    return -chosen if best[1] else chosen
+
+
+def foreign(step: Step, artifacts: Sequence[Artifact], work: Path, run: Run) -> list[Place]:
+    """Have the keys of other artifacts' documents made; return their shards."""
+    folder = work / "against"
+    shards = [(path, artifact.ref) for artifact in artifacts for path in artifact.files("documents")]
+    places = [Place(path, folder, number, ref) for number, (path, ref) in enumerate(shards)]
+    list(run.progress.track("against", run.engine.map(partial(_foreign_keys, step), places), len(places)))
+    return places
+
+
+def _foreign_keys(step: Step, place: Place) -> dict[str, Any]:
+    def make() -> dict[str, Any]:
+        documents = place.table()
+        write_keys(step, look(step, documents), documents, place)
+        return {"documents": documents.num_rows}
+
+    return remembered(place.file(f"keys-{step.number}.json"), make)
+
+
+def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any]:
+    """Find the duplicates among all documents but those of this run that are `gone`; write each shard's down.
+
+    Returns the step's counts. Raises `FilterError` where a cluster has a larger share than `max_cluster`.
+    """
+
+    def work() -> dict[str, Any]:
+        starts = search.starts()
+        eligible = search.gathered("eligible")
+        eligible[starts[search.others] :] &= ~gone
+        save(eligible, search.file("eligible.npy"), durable=False)
+        bands = np.load(search.places[0].file(f"keys-{search.step.number}.npy"), mmap_mode="r").shape[0]
+        groups = [group.tolist() for group in np.array_split(np.arange(bands), min(bands, run.engine.workers))]
+        search.map(run, buckets, groups)
+        members = [np.load(search.file(f"candidates-{group[0]}.npy")) for group in groups]
+        candidates = np.unique(np.concatenate(members))
+        save(candidates, search.file("candidates.npy"), durable=False)
+        bounds = np.searchsorted(candidates, starts)
+        sizes = search.map(run, sets, list(enumerate(pairwise(bounds.tolist()))))
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
+        save(offsets, search.file("offsets.npy"), durable=False)
+        twin, similarity = _twins_of(search, candidates, offsets, bands, run)
+        others = int(starts[search.others])
+        largest = _largest(twin, int(np.searchsorted(candidates, others)))
+        total = int(eligible[others:].sum())
+        _guard(search, largest, total, run)
+        _write_twins(search, starts, candidates, twin, similarity)
+        removed = int((twin >= 0).sum())
+        count = {
+            "step": search.step.number,
+            "in": int((~gone).sum()),
+            "removed": removed,
+            "candidates": int((candidates >= others).sum()),
+        }
+        recall = search.step.filter.recall
+        return count | {"largest_cluster": largest} | ({"recall": round(recall(**search.step.settings), 3)} if recall else {})
+
+    return remembered(search.file("found.json"), work)
+
+
+def _twins_of(search: Search, candidates: Ints, offsets: Ints, bands: int, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
+    """Return for each candidate its twin among them (-1: it stays), and their similarity.
+
+    Candidates that no bucket connects, directly or through others, are no business of one task.
+    """
+    starts = _write_order(search, candidates, bands)
+    order = np.load(search.file("order.npy"))
+    twin, similarity = np.full(len(candidates), -1, dtype=np.int64), np.zeros(len(candidates))
+    sizes = np.add.reduceat(np.diff(offsets)[order], starts[:-1]) if len(order) else order
+    parts = [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes)]
+    for (first, last), found in zip(parts, search.map(run, twins, parts), strict=True):
+        twin[order[first:last]], similarity[order[first:last]] = found
+    return twin, similarity
+
+
+def _write_order(search: Search, candidates: Ints, bands: int) -> Ints:
+    """Write each candidate's buckets, and the candidates by rank, those connected together; return where these groups start."""
+    members = [np.searchsorted(candidates, np.load(search.file(f"members-{band}.npy"))) for band in range(bands)]
+    sizes = [np.diff(np.load(search.file(f"bounds-{band}.npy"))) for band in range(bands)]
+    together, bounds = np.concatenate(members), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
+    for name, array in zip(("buckets", "bounds"), clusters.by_document(together, bounds, len(candidates)), strict=True):
+        save(array, search.file(f"{name}.npy"), durable=False)
+    parent = np.arange(len(candidates))
+    clusters.connect(together, bounds, parent)
+    score = search.gathered("scores")[candidates]
+    score[: np.searchsorted(candidates, search.starts()[search.others])] = np.inf  # those of other artifacts come first
+    rank = np.empty(len(candidates), dtype=np.int64)
+    rank[np.argsort(-score, kind="stable")] = np.arange(len(rank))
+    order, starts = clusters.in_order(clusters.roots(parent), rank)
+    save(order, search.file("order.npy"), durable=False)
+    return starts
+
+
+def _largest(twin: Ints, others: int) -> int:
+    """Return how many documents the largest cluster holds: a survivor and those that go for it; others' do not count."""
+    gone = np.bincount(twin[twin >= 0], minlength=others)
+    return int((gone + (np.arange(len(gone)) >= others) * (gone > 0)).max(initial=0))
+
+
+def _guard(search: Search, largest: int, total: int, run: Run) -> None:
+    """Tell of a cluster that swallows a large share of the documents, or stop."""
+    name, most = search.step.filter.name, search.step.bounds["max_cluster"]
+    words = f"{name}: one cluster holds {largest} of {total} documents"
+    if most is not None and largest > most * total:
+        raise FilterError(f"{words}, more than max_cluster {most:.15g}. Look at them with `prep plan`, or raise max_cluster.")
+    if most is None and largest > max(100, ALARM * total):
+        run.progress.say(f"{words}; set max_cluster to stop at such a share, or raise the threshold")
+
+
+def _write_twins(search: Search, starts: Ints, candidates: Ints, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
+    """Write for each shard the rows that go, with the id of the twin that stays."""
+    gone = np.flatnonzero(twin >= 0)
+    wanted = candidates[np.unique(twin[gone])]
+    bounds = np.searchsorted(wanted, starts)
+    names = [pa.array([], STRING)]
+    for place, start, (first, last) in zip(search.places, starts, pairwise(bounds), strict=False):
+        if first < last:
+            names += [
+                _named(place.ref, chunk)
+                for chunk in place.table(["id"])["id"].take(pa.array(wanted[first:last] - start)).chunks
+            ]
+    twin_ids = pa.chunked_array(names).take(pa.array(np.searchsorted(wanted, candidates[twin[gone]])))
+    rows = candidates[gone]
+    bounds = np.searchsorted(rows, starts)
+    for place, start, (first, last) in zip(search.places, starts, pairwise(bounds), strict=False):
+        own = {
+            "row": pa.array(rows[first:last] - start),
+            "twin": twin_ids[first:last],
+            "similarity": similarity[gone[first:last]],
+        }
+        write(pa.table(own), place.file(f"twins-{search.step.number}.arrow"))
+
+
+def _named(ref: str, ids: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    prefix, nothing = pa.scalar(f"{ref}:", STRING), pa.scalar("", STRING)
+    return pc.binary_join_element_wise(prefix, ids, nothing) if ref else ids
+
+
+def gone(search: Search) -> npt.NDArray[np.bool_]:
+    """Say of each own document whether the search has found that it goes."""
+    found = []
+    for place in search.places[search.others :]:
+        own = np.zeros(np.load(place.file(f"eligible-{search.step.number}.npy"), mmap_mode="r").size, dtype=bool)
+        own[read(place.file(f"twins-{search.step.number}.arrow"))["row"].to_numpy()] = True
+        found.append(own)
+    return np.concatenate(found)
+
+
+def entries(step: Step, documents: pa.Table, place: Place) -> tuple[Ints, pa.Table]:
+    """Return the rows of a shard that go by a duplicates step, and their rows in the ledger, each with its twin."""
+    found = read(place.file(f"twins-{step.number}.arrow"))
+    similarity = found["similarity"].to_numpy()
+    bound = pa.repeat(pa.scalar(f"below {step.settings.get('threshold', 1.0):.15g}", STRING), found.num_rows)
+    why = {"measure": "similarity", "value": similarity, "bound": bound, "similarity": similarity}
+    return found["row"].to_numpy(), ledger(documents.take(found["row"]), step.filter.name, twin=found["twin"], **why)
