@@ -30,6 +30,7 @@ def why(store: Store, document: str) -> list[str]:
 def _sentences(artifact: Artifact, document: str) -> list[str]:
     ref, sentences = artifact.ref, []
     sentences += [f"{ref}: rejected: {row['error']}" for row in _rejected(artifact, document)]
+    sentences += [f"{ref}: {_edit(row)}" for row in _rows(artifact.files("edits"), "id", document)]
     sentences += [f"{ref}: removed by {_reason(row)}" for row in _rows(artifact.files("removed"), "id", document)]
     if _rows(artifact.files("documents"), "id", document):
         sentences.append(f"{ref}: {'read' if artifact.manifest.stage == 'ingest' else 'kept'}")
@@ -40,17 +41,36 @@ def _sentences(artifact: Artifact, document: str) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
+DEEDS = {"rewrite": "rewritten", "truncate": "cut short", "redact": "redacted"}
+
+
+def _edit(row: dict[str, Any]) -> str:
+    """Say what a filter altered in a document that stays: `stripped by slop; "As an AI" at byte 17`."""
+    deed = DEEDS.get(row["action"], "stripped")
+    return "; ".join([f"{deed} by {row['filter']}", *_places(row["evidence"], in_chat=None)])
+
+
+def _places(evidence: list[dict[str, Any]] | None, *, in_chat: bool | None) -> list[str]:
+    """Say what was found where: the first three places, and how many more there are."""
+    found = evidence or []
+    said = []
+    for span in found[:3]:
+        message = span["message"]
+        turn = f" in message {message + 1}" if message is not None and (in_chat or (in_chat is None and message)) else ""
+        at = f" at byte {span['start']}" if span["start"] is not None else ""
+        what = f"{span['text']!r}" if span["text"] is not None else str(span["label"])
+        said.append(f"{what}{turn}{at}")
+    return said + ([f"{len(found) - 3} more"] if len(found) > 3 else [])
+
+
 def _reason(row: dict[str, Any]) -> str:
     parts = [str(row["filter"])]
     if row["twin"] is not None:
         parts.append(f"similarity {_number(row['similarity'])} to {row['twin']}, which stays")
-    elif row["measure"] is not None and row["value"] is not None:
-        parts.append(f"{row['measure']} {_number(row['value'])}, {row['bound']}")
-    for span in (row["evidence"] or [])[:3]:
-        in_chat = row.get("messages") is not None and span["message"] is not None
-        where = f" in message {span['message'] + 1}" if in_chat else ""
-        at = f" at byte {span['start']}" if span["start"] is not None else ""
-        parts.append(f"{span['text']!r}{where}{at}")
+    elif row["measure"] is not None:
+        value = f" {_number(row['value'])}" if row["value"] is not None else ""
+        parts.append(f"{row['measure']}{value}, {row['bound']}")
+    parts += _places(row["evidence"], in_chat=row.get("messages") is not None)
     return "; ".join(parts)
 
 
@@ -65,6 +85,8 @@ def _number(value: float) -> str:
 
 def _rejected(artifact: Artifact, document: str) -> list[dict[str, Any]]:
     """Return the rejections at the place that a document's id names: a whole source, or a row of it."""
+    if artifact.manifest.stage == "clean":
+        return [{"error": f"{row['filter']}: {row['error']}"} for row in _rows(artifact.files("rejected"), "id", document)]
     rows: list[dict[str, Any]] = []
     parts = document.split(":")
     for cut in range(1, len(parts) + 1):

@@ -68,16 +68,16 @@ def result(artifact: Artifact) -> list[str]:
     manifest = artifact.manifest
     rows = ", ".join(f"{count} {name}" for name, count in manifest.rows.items() if name != "in" and (count or name == "kept"))
     lines = [f"{artifact.ref}  {manifest.rows['in']} rows: {rows}  ({manifest.run.get('seconds', 0):.1f} s)"]
-    lines += [f"  {_in_words(count)}" for count in manifest.counts]
+    lines += [f"  {in_words(count)}" for count in manifest.counts]
     return [*lines, f"  {artifact.path}"]
 
 
-def _in_words(count: dict[str, Any]) -> str:
+def in_words(count: dict[str, Any]) -> str:
     """Say one entry of a manifest's counts.
 
-    >>> _in_words({"step": 1, "filter": "slop", "in": 15, "removed": 1, "changed": 0})
+    >>> in_words({"step": 1, "filter": "slop", "in": 15, "removed": 1, "changed": 0})
     'slop: 1 of 15 removed'
-    >>> _in_words({"reason": "the text is NULL", "rejected": 4})
+    >>> in_words({"reason": "the text is NULL", "rejected": 4})
     '4 rejected: the text is NULL'
     """
     if "reason" in count:
@@ -85,7 +85,9 @@ def _in_words(count: dict[str, Any]) -> str:
     if "filter" in count:
         of = f" of {count['in']}" if "in" in count else ""
         changed = f", {count['changed']} changed" if count.get("changed") else ""
-        return f"{count['filter']}: {count['removed']}{of} removed{changed}"
+        rejected = f", {count['rejected']} rejected" if count.get("rejected") else ""
+        recall = f", estimated recall at the threshold {count['recall']:.1%}" if "recall" in count else ""
+        return f"{count['filter']}: {count['removed']}{of} removed{changed}{rejected}{recall}"
     head, *rest = (f"{value}" if position == 0 else f"{key} {value}" for position, (key, value) in enumerate(count.items()))
     return f"{head}: {', '.join(rest)}".replace("_", " ")
 

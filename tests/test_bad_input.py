@@ -243,7 +243,7 @@ def test_a_recipe_of_three_mistakes():
     assert refused("clean", "--config", "r.yaml").splitlines() == [
         "r.yaml: 3 problems",
         "  line 3: clean, step 2, near_duplicates: no setting 'treshold'. Did you mean 'threshold'?",
-        "  line 3: clean, step 2, near_duplicates: keep: input should be 'first' or 'longest', not 'longst'",
+        "  line 3: clean, step 2, near_duplicates: keep: input should be 'first', 'longest' or 'best(MEASURE)', not 'longst'",
         "  line 4: clean, step 3: no filter 'wordcount'. Did you mean 'word_count'?",
     ]
 
@@ -267,7 +267,7 @@ def test_a_phrase_list_that_is_not_there_or_broken():
     write("broken.txt", "re:(\n")
     assert refused("clean", "--slop-list", "refusal") == "no phrase list or file 'refusal'. Did you mean 'refusals'?"
     assert refused("clean", "--slop-list", "missing.txt") == (
-        "no phrase list or file 'missing.txt'. Lists that ship: moralising, refusals, stock."
+        "no phrase list or file 'missing.txt'. Lists that ship: hedges, moralising, openers, refusals, signoffs, stock."
     )
     assert refused("clean", "--slop-list", "broken.txt") == "broken.txt: the pattern '(' is broken (missing ) at position 1)."
 

@@ -69,7 +69,7 @@ def test_the_options_that_all_stages_share_are_in_each():
 def test_the_commands_are_listed_in_the_order_of_the_flow():
     lines = prep("--help").output.partition("Commands:")[2].split("\n")
     assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == [
-        "ingest", "clean", "tokenize", "train", "run", "list", "show", "why", "verify",
+        "ingest", "clean", "plan", "tokenize", "train", "run", "list", "show", "diff", "slop", "why", "verify",
     ]  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_clean_says_what_it_took_and_what_went(work):
         "  slop: 1 of 2 removed",
         "  word_count: 0 of 1 removed",
         "  exact_duplicates: 0 of 1 removed",
-        "  near_duplicates: 0 of 1 removed",
+        "  near_duplicates: 0 of 1 removed, estimated recall at the threshold 95.0%",
         f"  store/{ref_of('clean')}",
     ]
     assert err == ["no --config: using clean.yaml, which ships with prep", f"from {ref_of()}"]
