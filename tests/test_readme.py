@@ -81,7 +81,7 @@ def test_a_filter_in_one_file_is_in_the_recipes(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(kinds, "_REGISTRY", dict(kinds.filters()))
     kinds.filters.cache_clear()
     try:
-        from pipeline.steps import plan
+        from pipeline.cleaning.plan import plan
 
         steps, problems = plan([{"shouting": {"max": 0.5}}])
         assert problems == []
@@ -93,6 +93,16 @@ def test_a_filter_in_one_file_is_in_the_recipes(tmp_path: Path, monkeypatch: pyt
         kinds.filters.cache_clear()
         sys.modules.pop("filters.shouting", None)
         importlib.invalidate_caches()
+
+
+def test_the_recipe_of_the_cleaning_section_has_no_problem(tmp_path: Path) -> None:
+    from pipeline.cleaning.plan import plan
+    from pipeline.recipe import load
+
+    (tmp_path / "recipe.yaml").write_text(block("yaml", holding="recurring_lines"), encoding="utf-8")
+    steps, problems = plan(load(tmp_path / "recipe.yaml").section("clean"))
+    assert problems == []
+    assert [step.filter.name for step in steps][:3] == ["unicode", "recurring_lines", "slop"]
 
 
 def test_the_files_of_the_house_are_there() -> None:
