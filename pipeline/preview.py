@@ -158,18 +158,20 @@ def _drawn(bound: dict[str, Any]) -> list[str]:
         return []
     edges, counts = bound["histogram"]["edges"], bound["histogram"]["counts"]
     names = [
-        f"below {edges[0]:.4g}",
-        *(f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)),
-        f"from {edges[-1]:.4g}",
+        f"below {_value(edges[0])}",
+        *(f"{_value(low)} to {_value(high)}" for low, high in pairwise(edges)),
+        f"from {_value(edges[-1])}",
     ]
     low, high = bound["bound"].get("min", -np.inf), bound["bound"].get("max", np.inf)
     bins = pairwise([-np.inf, *edges, np.inf])
     outside = [start != end and (end <= low or start >= high) for start, end in bins]
     most = max(counts)
-    return [
+    drawn = [
         f"{name:>20} {count:>9} {_bar(count, most)}{' outside' if out and count else ''}"
         for name, count, out in zip(names, counts, outside, strict=True)
     ]
+    held = np.flatnonzero(counts)
+    return drawn[held[0] : held[-1] + 1]
 
 
 def _bar(count: int, most: int) -> str:

@@ -122,10 +122,10 @@ def in_words(whole: Report) -> list[str]:
     """Return the lines to print: a summary, then each phrase that was found, with its samples.
 
     >>> in_words(Report([Hits("as an ai", ("refusals",), 3, 2)], documents=1200, hit=2))[0]
-    '3 hits in 2 of 1,200 documents (0.17 %), by 1 of 1 phrases'
+    '3 hits in 2 of 1,200 documents (0.167 %), by 1 of 1 phrases'
     """
     hit = [phrase for phrase in whole.phrases if phrase.hits]
-    share = f"{100 * whole.hit / whole.documents:.2g} %" if whole.documents else "none"
+    share = f"{100 * whole.hit / whole.documents:.3g} %" if whole.documents else "none"
     lines = [
         f"{whole.hits:,} hits in {whole.hit:,} of {whole.documents:,} documents ({share}), "
         f"by {len(hit):,} of {len(whole.phrases):,} phrases"

@@ -14,6 +14,7 @@ where it stood.
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -154,8 +155,11 @@ def _passes(steps: list[Step]) -> list[Pass]:
 
 def _pass_shard(cleaning: Cleaning, current: Pass, item: tuple[int, Path]) -> dict[str, Any]:
     shard, parent = item
-    answer = cleaning.work(current.number) / f"{shard:05}.json"
-    return remembered(answer, lambda: _through(cleaning, current, shard, parent))
+    path = cleaning.work(current.number) / f"{shard:05}.json"
+    answer = remembered(path, lambda: _through(cleaning, current, shard, parent))
+    if current.before:
+        cleaning.place(current.number - 1, shard).documents.unlink(missing_ok=True)
+    return answer
 
 
 def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dict[str, Any]:
@@ -170,10 +174,12 @@ def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dic
     for number, values in passage.measured.items():
         write(values, cleaning.measured(shard, number))
     if current.behind:
-        write(passage.documents, place.documents)
-        save(passage.rows, place.file("rows.npy"))
-        for step in current.behind:
-            _write_keys(step, cleaning, passage, place, answers)
+        with ThreadPoolExecutor(1) as disk:  # it takes the documents while their keys are made
+            written = disk.submit(write, passage.documents, place.documents)
+            save(passage.rows, place.file("rows.npy"))
+            for step in current.behind:
+                _write_keys(step, cleaning, passage, place, answers)
+            written.result()
     else:
         _finish(cleaning, passage, current.number, shard, parent)
     return {"counts": passage.counts, "kept": passage.documents.num_rows}
@@ -241,17 +247,19 @@ def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]
 
 def _finish(cleaning: Cleaning, passage: Passage, last: int, shard: int, parent: Path) -> None:
     """Write what stays, and what was written down in all passes in the order of the steps."""
-    _write_parquet(passage.documents, cleaning.draft / "documents" / f"{shard:05}.parquet")
+    tables = {"documents": passage.documents}
     for part in WRITTEN:
         files = [cleaning.place(number, shard).file(f"{part}.arrow") for number in range(last + 1)]
         empty = passage.table(part).slice(0, 0)
         together = pa.concat_tables([empty, *(read(file) for file in files if file.exists())])
         if part == "removed" or together.num_rows:
-            _write_parquet(together, cleaning.draft / part / f"{shard:05}.parquet")
+            tables[part] = together
     if any(step.filter.kind == "measure" for step in cleaning.steps):
         ids = read_shard(parent, ["id"])["id"]
         values = measured(cleaning.steps, lambda step: read(cleaning.measured(shard, step)), ids)
-        _write_parquet(values, cleaning.draft / "measures" / f"{shard:05}.parquet")
+        tables["measures"] = values
+    with ThreadPoolExecutor(2) as disk:  # one is packed while the disk takes another
+        list(disk.map(lambda part: _write_parquet(tables[part], cleaning.draft / part / f"{shard:05}.parquet"), tables))
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
