@@ -58,9 +58,21 @@ def _places(evidence: list[dict[str, Any]] | None, *, in_chat: bool | None) -> l
         message = span["message"]
         turn = f" in message {message + 1}" if message is not None and (in_chat or (in_chat is None and message)) else ""
         at = f" at byte {span['start']}" if span["start"] is not None else ""
-        what = f"{span['text']!r}" if span["text"] is not None else str(span["label"])
-        said.append(f"{what}{turn}{at}")
+        said.append(f"{_found(span['text'], span['label'])}{turn}{at}")
     return said + ([f"{len(found) - 3} more"] if len(found) > 3 else [])
+
+
+def _found(text: str | None, label: str | None) -> str:
+    """Say what was found, and its label where that says more: a benchmark's row or a kind, not the phrase once more.
+
+    >>> _found("As an AI", "as an ai"), _found("1.2.3.4", "ip"), _found(None, "email")
+    ("'As an AI'", "'1.2.3.4' (ip)", 'email')
+    """
+    if text is None or label is None:
+        return str(label) if text is None else f"{text!r}"
+    plain = label.strip("^$").lower()
+    says_more = "\\" not in label and plain not in " ".join(text.replace("’", "'").lower().split())
+    return f"{text!r} ({label})" if says_more else f"{text!r}"
 
 
 def _reason(row: dict[str, Any]) -> str:

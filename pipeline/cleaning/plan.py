@@ -125,7 +125,7 @@ def _step(number: int, entry: object, line: str, where: str) -> tuple[Step | Non
     own, bounds = fields_of(found.function), bounds_of(found)
     checked, problems = check({**own, **bounds, **COMMON}, given, f"{where}, {name}")
     if problems:
-        return None, problems
+        return None, [problem if problem.startswith("line ") else f"{line}{problem}" for problem in problems]
     applied, wrong = _bounds(found, {key: checked[key] for key in bounds})
     if wrong:
         return None, [f"{line}{where}, {name}: {wrong}"]

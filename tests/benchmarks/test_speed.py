@@ -134,7 +134,8 @@ def test_a_changed_bound_against_the_first_run(corpus: tuple[Store, Artifact], t
     store, parent = corpus
     engine = Local(2)
     steps = with_list(RECIPES["full"], thousand)
-    first = seconds_of_clean(store, parent, Run(store, engine), steps)
+    clean(parent, "warm", Run(store, engine), steps=[*steps, {"word_count": {"min": 0}}])
+    first = min(seconds_of_clean(store, parent, Run(store, engine), steps) for _ in range(ROUNDS))
     changed = [{"gopher_quality": {"words": {"min": 60}}} if step == "gopher_quality" else step for step in steps]
     again = seconds(lambda: clean(parent, "changed", Run(store, engine), steps=changed))
     engine.close()
