@@ -108,4 +108,4 @@ def test_a_sample_is_the_first_documents_and_none_of_an_empty_artifact(store):
 def test_evidence_without_a_place_is_told_without_one():
     row = dict.fromkeys(("measure", "value", "bound", "twin", "similarity")) | {"filter": "chat_template", "messages": []}
     row["evidence"] = [{"label": "rendering", "text": "roles must alternate", "message": None, "start": None, "end": None}]
-    assert _reason(row) == "chat_template; 'roles must alternate'"
+    assert _reason(row) == "chat_template; 'roles must alternate' (rendering)"
