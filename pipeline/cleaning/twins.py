@@ -88,7 +88,9 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
         eligible[starts[search.others] :] &= ~gone
         save(eligible, search.file("eligible.npy"), durable=False)
         bands = np.load(search.places[0].file(f"keys-{search.step.number}.npy"), mmap_mode="r").shape[0]
-        groups = [group.tolist() for group in np.array_split(np.arange(bands), min(bands, run.engine.workers))]
+        groups = [
+            group.tolist() for group in np.array_split(np.arange(bands), min(bands, run.engine.workers, len(search.places)))
+        ]
         search.map(run, buckets, groups)
         members = [np.load(search.file(f"candidates-{group[0]}.npy")) for group in groups]
         candidates = np.unique(np.concatenate(members))
