@@ -103,11 +103,11 @@ def sets(search: Search, item: tuple[int, tuple[int, int]]) -> Ints:
     return np.diff(found.offsets)
 
 
-def chunks(sizes: Ints) -> Iterator[tuple[int, int]]:
-    """Cut a row of things into runs whose sizes add up to `MOST_SETS` at most, or that hold one thing."""
+def chunks(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
+    """Cut a row of things into runs whose sizes add up to `most` at the most, or that hold one thing."""
     first, total = 0, 0
     for at, size in enumerate(sizes.tolist()):
-        if total and total + size > MOST_SETS:
+        if total and total + size > most:
             yield first, at
             first, total = at, 0
         total += size

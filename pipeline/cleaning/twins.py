@@ -25,7 +25,7 @@ from filters import clusters
 from pipeline.artifacts import Artifact, remembered
 from pipeline.cleaning.looking import look, part_of
 from pipeline.cleaning.plan import BEST, Step, measures
-from pipeline.cleaning.search import Place, Search, buckets, chunks, sets, twins
+from pipeline.cleaning.search import MOST_SETS, Place, Search, buckets, chunks, sets, twins
 from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import STRING, flat_text, ledger
 from pipeline.errors import FilterError
@@ -83,39 +83,46 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
     """
 
     def work() -> dict[str, Any]:
-        starts = search.starts()
-        eligible = search.gathered("eligible")
-        eligible[starts[search.others] :] &= ~gone
-        save(eligible, search.file("eligible.npy"), durable=False)
-        bands = np.load(search.places[0].file(f"keys-{search.step.number}.npy"), mmap_mode="r").shape[0]
-        groups = [
-            group.tolist() for group in np.array_split(np.arange(bands), min(bands, run.engine.workers, len(search.places)))
-        ]
-        search.map(run, buckets, groups)
-        members = [np.load(search.file(f"candidates-{group[0]}.npy")) for group in groups]
-        candidates = np.unique(np.concatenate(members))
-        save(candidates, search.file("candidates.npy"), durable=False)
-        bounds = np.searchsorted(candidates, starts)
-        sizes = search.map(run, sets, list(enumerate(pairwise(bounds.tolist()))))
-        offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
-        save(offsets, search.file("offsets.npy"), durable=False)
+        candidates, bands = _candidates(search, gone, run)
+        offsets = _write_sets(search, candidates, run)
         twin, similarity = _twins_of(search, candidates, offsets, bands, run)
-        others = int(starts[search.others])
-        largest = _largest(twin, int(np.searchsorted(candidates, others)))
-        total = int(eligible[others:].sum())
-        _guard(search, largest, total, run)
-        _write_twins(search, starts, candidates, twin, similarity)
-        removed = int((twin >= 0).sum())
+        others = int(np.searchsorted(candidates, search.starts()[search.others]))
         count = {
             "step": search.step.number,
             "in": int((~gone).sum()),
-            "removed": removed,
-            "candidates": int((candidates >= others).sum()),
+            "removed": int((twin >= 0).sum()),
+            "candidates": len(candidates) - others,
+            "largest_cluster": _largest(twin, others),
         }
+        _guard(search, count["largest_cluster"], count["in"], run)
+        _write_twins(search, candidates, twin, similarity)
         recall = search.step.filter.recall
-        return count | {"largest_cluster": largest} | ({"recall": round(recall(**search.step.settings), 3)} if recall else {})
+        return count | ({"recall": round(recall(**search.step.settings), 3)} if recall else {})
 
     return remembered(search.file("found.json"), work)
+
+
+def _candidates(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> tuple[Ints, int]:
+    """Group all documents by their keys; return those that share a bucket with another one, and the number of bands."""
+    eligible = search.gathered("eligible")
+    eligible[search.starts()[search.others] :] &= ~gone
+    save(eligible, search.file("eligible.npy"), durable=False)
+    bands = np.load(search.places[0].file(f"keys-{search.step.number}.npy"), mmap_mode="r").shape[0]
+    tasks = min(bands, run.engine.workers, len(search.places))
+    groups = [group.tolist() for group in np.array_split(np.arange(bands), tasks)]
+    search.map(run, buckets, groups)
+    candidates = np.unique(np.concatenate([np.load(search.file(f"candidates-{group[0]}.npy")) for group in groups]))
+    save(candidates, search.file("candidates.npy"), durable=False)
+    return candidates, bands
+
+
+def _write_sets(search: Search, candidates: Ints, run: Run) -> Ints:
+    """Have the sets of all candidates made; return where each one's begins among them."""
+    bounds = np.searchsorted(candidates, search.starts())
+    sizes = search.map(run, sets, list(enumerate(pairwise(bounds.tolist()))))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
+    save(offsets, search.file("offsets.npy"), durable=False)
+    return offsets
 
 
 def _twins_of(search: Search, candidates: Ints, offsets: Ints, bands: int, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
@@ -127,7 +134,8 @@ def _twins_of(search: Search, candidates: Ints, offsets: Ints, bands: int, run: 
     order = np.load(search.file("order.npy"))
     twin, similarity = np.full(len(candidates), -1, dtype=np.int64), np.zeros(len(candidates))
     sizes = np.add.reduceat(np.diff(offsets)[order], starts[:-1]) if len(order) else order
-    parts = [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes)]
+    most = min(MOST_SETS, int(offsets[-1]) // (2 * run.engine.workers))
+    parts = [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes, most)]
     for (first, last), found in zip(parts, search.map(run, twins, parts), strict=True):
         twin[order[first:last]], similarity[order[first:last]] = found
     return twin, similarity
@@ -167,9 +175,9 @@ def _guard(search: Search, largest: int, total: int, run: Run) -> None:
         run.progress.say(f"{words}; set max_cluster to stop at such a share, or raise the threshold")
 
 
-def _write_twins(search: Search, starts: Ints, candidates: Ints, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
+def _write_twins(search: Search, candidates: Ints, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
     """Write for each shard the rows that go, with the id of the twin that stays."""
-    gone = np.flatnonzero(twin >= 0)
+    starts, gone = search.starts(), np.flatnonzero(twin >= 0)
     wanted = candidates[np.unique(twin[gone])]
     bounds = np.searchsorted(wanted, starts)
     names = [pa.array([], STRING)]
