@@ -367,6 +367,18 @@ def read_shard(path: Path, columns: list[str] | None = None) -> "pa.Table":
         raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
 
 
+def read_schema(path: Path) -> "pa.Schema":
+    """Return a Parquet shard's schema; raises `BrokenArtifact` where it is damaged or gone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        why = " ".join(str(error).split())
+        raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
+
+
 def parquet_rows(path: Path) -> int:
     """Return a Parquet file's row count by its footer; raises `BrokenArtifact`."""
     import pyarrow as pa

@@ -26,14 +26,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import Artifact, Draft, Identity, Store, atomic, read_shard, remembered
+from pipeline.artifacts import Artifact, Draft, Identity, Store, atomic, read_schema, read_shard, remembered
 from pipeline.cleaning import recurring, twins
 from pipeline.cleaning.actions import act
 from pipeline.cleaning.answers import Answers, answers_folder
+from pipeline.cleaning.looking import part_of
 from pipeline.cleaning.passage import WRITTEN, Passage, answered, measured, through
 from pipeline.cleaning.plan import Step, plan
 from pipeline.cleaning.search import Place, Search
 from pipeline.cleaning.tables import read, save, write
+from pipeline.documents import kind_of
 from pipeline.errors import RecipeError, TooMuchRemoved
 from pipeline.run import Run, versions
 
@@ -101,11 +103,25 @@ def _unguarded(step: Step) -> Step:
 
 def _planned(parent: Artifact, run: Run, steps: Sequence[Any]) -> tuple[list[Step], Identity]:
     planned, problems = plan(steps)
+    problems = problems or _of_chats(parent, planned)
     if problems:
         raise RecipeError("clean", problems)
     planned = [_resolved(step, run.store) for step in planned]
     recipe = {"version": VERSION, "steps": [step.identity() for step in planned]}
     return planned, Identity("clean", recipe, (parent.ref,))
+
+
+def _of_chats(parent: Artifact, steps: list[Step]) -> list[str]:
+    """Return a problem for each step that is limited to roles or parts of a conversation where the documents are texts."""
+    files = parent.files("documents")
+    if not files or kind_of(read_schema(files[0])) == "chat":
+        return []
+    limited = {"on": [step for step in steps if step.on], "key": [step for step in steps if part_of(step) != "conversation"]}
+    return [
+        f"step {step.number + 1}, {step.filter.name}: {name!r} is for conversations, {parent.ref} holds texts. Take it out."
+        for name, found in limited.items()
+        for step in found
+    ]
 
 
 def _resolved(step: Step, store: Store) -> Step:

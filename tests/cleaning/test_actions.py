@@ -394,7 +394,8 @@ def test_the_edits_hold_the_bytes_that_were_cut(act, contents, action):
     st.none() | st.just(["assistant"]),
 )
 def test_every_document_is_kept_removed_or_rejected_once(documents, run_with, contents, action, most, roles):
-    steps = [{"bad": {"action": action, **({"max": most} if most is not None else {}), **({"on": roles} if roles else {})}}]
+    limits = {"max": most, "on": roles if isinstance(contents[0], list) else None}
+    steps = [{"bad": {"action": action, **{name: limit for name, limit in limits.items() if limit is not None}}}]
     artifact = clean(documents(contents, shards=2), "sample", run_with(1), steps=steps)
     found = [ids(pq.read_table(file)) for part in ("documents", "removed", "rejected") for file in artifact.files(part)]
     assert sorted(id_ for own in found for id_ in own) == sorted(f"d{number}" for number in range(len(contents)))

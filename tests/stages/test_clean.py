@@ -281,6 +281,12 @@ def test_wrong_steps_are_all_told_before_anything_is_written(documents, store, r
     assert not (store.root / "clean").exists()
 
 
+@pytest.mark.parametrize("limit", [{"on": ["assistant"]}, {"key": "prompt"}])
+def test_roles_and_parts_of_conversations_are_refused_where_there_are_texts(documents, run_with, limit):
+    with pytest.raises(RecipeError, match=r"step 1, exact_duplicates: '(on|key)' is for conversations, .* holds texts"):
+        clean(documents(["a"]), "sample", run_with(1), steps=[{"exact_duplicates": limit}])
+
+
 def test_a_damaged_shard_of_the_parent_is_named(documents, run_with):
     parent = documents(["one", "two"])
     (shard,) = parent.files("documents")
