@@ -162,6 +162,32 @@ def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str |
 
 
 @main.command()
+@click.argument("source")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def tables(source: str, as_json: bool) -> None:
+    """List the tables of an SQL dump or an SQLite database: rows, columns, longest texts.
+
+    The last line is a command that ingests the column with most text. Lengths are bytes, of a dump as written in it.
+
+    \b
+    Example:
+      prep tables dump.sql
+    """
+    from pipeline.progress import say_json, table
+    from pipeline.tables import facts, listing, notes, suggestion, tables_of
+
+    found = tables_of(source)
+    if as_json:
+        say_json(facts(source, found))
+        return
+    table(*listing(found))
+    for line in notes(found):
+        click.echo(line, err=True)
+    if command := suggestion(source, found):
+        click.echo(command)
+
+
+@main.command()
 @click.argument("refs", nargs=-1, metavar="[REF]...")
 @click.option("--slop-list", "slop_lists", multiple=True, help="A phrase list: its shipped name, or a file; may be repeated.")
 @stage_options

@@ -27,6 +27,8 @@ from pipeline.readers.sql_dump.scan import (
     ZERO,
     Bytes,
     dollar_end,
+    is_q_prefix,
+    q_string_end,
     string_end,
 )
 
@@ -42,6 +44,11 @@ def blank_end(buf: Bytes, p: int, end: int) -> int:
 
 
 @kernel
+def _opens_q_string(buf: Bytes, p: int) -> bool:
+    return not WORD[buf[p - 2]] or ((buf[p - 2] | 32) == ord("n") and not WORD[buf[p - 3]])
+
+
+@kernel
 def expression_end(buf: Bytes, p: int, end: int, strings: int) -> int:
     """Return where the `,` or `)` behind an expression stands, -1 if not before `end`."""
     depth = 0
@@ -54,6 +61,11 @@ def expression_end(buf: Bytes, p: int, end: int, strings: int) -> int:
         elif b == CLOSE:
             depth -= 1
         elif b in (QUOTE, DOUBLE_QUOTE, BACKTICK):
+            if b == QUOTE and (buf[p - 1] | 32) == ord("q") and _opens_q_string(buf, p):
+                p = q_string_end(buf, p, end)
+                if p < 0:
+                    return -1
+                continue
             e_string = b == QUOTE and (buf[p - 1] | 32) == ord("e") and not WORD[buf[p - 2]]
             p, _ = string_end(buf, p + 1, end, b, strings != DOUBLED or e_string)
             if p < 0:
@@ -138,13 +150,16 @@ def _word_cell(buf: Bytes, p: int, end: int, first: int, strings: int) -> Cell:
         return -1, 0, 0, 0
     length = word - p
     if buf[word] == QUOTE and length > 0:
+        if is_q_prefix(buf, p, word):
+            after = q_string_end(buf, word, end)
+            return _close_cell(buf, after, end, first, word + 2, after - 2, PLAIN, strings) if after > 0 else (-1, 0, 0, 0)
         return _string_cell(buf, word, end, first, _prefix_kind(buf[p], length, strings), strings)
     if buf[word] == OPEN:
         after = expression_end(buf, word, end, strings)
         return after, p, after, _function_kind(buf, p, length)
     if _is_null(buf, p, length):
         return _close_cell(buf, word, end, first, p, p, NULL, strings)
-    if length > 2 and buf[p] == ZERO and (buf[p + 1] | 32) == ord("x"):
+    if length >= 2 and buf[p] == ZERO and (buf[p + 1] | 32) == ord("x"):
         return _close_cell(buf, word, end, first, p + 2, word, HEX, strings)
     return _close_cell(buf, word, end, first, p, word, BARE if length > 0 else EXPRESSION, strings)
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.readers.sql_dump.decode import BINARY, BYTEA, TEXT, decode_bytes, decode_integers
-from pipeline.readers.sql_dump.scan import BARE, NULL, POSTGRES, SQLITE, Bytes, Places
+from pipeline.readers.sql_dump.expressions import value_of
+from pipeline.readers.sql_dump.scan import BARE, EXPRESSION, LINES, NULL, POSTGRES, SQLITE, UNISTR, Bytes, Places
 from pipeline.readers.sql_dump.schema import Column
 
 Flags = npt.NDArray[np.bool_]
@@ -87,13 +88,29 @@ def _others(
     decode_bytes(data, *cells, form, out, offsets, valid, bad)
     if dialect == SQLITE and pa.types.is_floating(column.type):
         bad |= (cells[2] != BARE) & (cells[2] != NULL)  # the text 'nan' in a REAL column is a text
-    misfits.add(column, bad, "no bytes" if binary else "an expression that cannot be read")
     buffers = [_bitmap(valid), pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]])]
     raw = pa.Array.from_buffers(pa.large_binary(), rows, buffers)
+    if dialect >= LINES:
+        raw = _evaluated(raw, data, cells, bad)
+    misfits.add(column, bad, "no bytes" if binary else "an expression that cannot be read")
     if binary:
         return raw
     text = _text(raw, column, misfits, codec)
     return _floats(text, column, misfits) if pa.types.is_floating(column.type) else text
+
+
+def _evaluated(raw: pa.LargeBinaryArray, data: Bytes, cells: tuple[Places, Places, Bytes], bad: Flags) -> pa.LargeBinaryArray:
+    """Put the values of the expressions that can be read in their places."""
+    written = (cells[2] == EXPRESSION) | (cells[2] == UNISTR)
+    values: list[bytes | None] = []
+    for row in np.flatnonzero(written):
+        try:
+            values.append(value_of(data[cells[0][row] : cells[1][row]].tobytes()))
+            bad[row] = False
+        except (ValueError, RecursionError):
+            values.append(None)
+            bad[row] = True
+    return pc.replace_with_mask(raw, written, pa.array(values, pa.large_binary())) if values else raw
 
 
 def _text(raw: pa.LargeBinaryArray, column: Column, misfits: Misfits, codec: str) -> pa.LargeStringArray:

@@ -1,6 +1,7 @@
 """A dump -> the rows of one of its tables: chooses the table, cuts its rows batch by batch, rejects what cannot be read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
@@ -10,9 +11,9 @@ from pipeline.documents import Rejection, Rows
 from pipeline.errors import SourceError, did_you_mean
 from pipeline.readers.sql_dump.columns import Cells, table_of
 from pipeline.readers.sql_dump.rows import cut_copy, cut_insert, cut_row
-from pipeline.readers.sql_dump.scan import BAD, DONE, MORE, MYSQL, Bytes
+from pipeline.readers.sql_dump.scan import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.schema import Column
-from pipeline.readers.sql_dump.statements import Session, Statement, TableName, session_of, statements
+from pipeline.readers.sql_dump.statements import Session, Statement, TableName, dialect_of, session_of, statements
 from pipeline.readers.sql_dump.window import Window
 from pipeline.sources import Source, open_bytes
 
@@ -22,18 +23,24 @@ MOST_CELLS = 1_000_000
 _OTHER_FORMATS = {
     b"PGDMP": "an archive of pg_dump. Make a plain dump of it: pg_restore --file=dump.sql {path}",
     b"SQLite format 3\0": "an SQLite database. Make a dump of it: sqlite3 {path} .dump > dump.sql",
-    b"\xff\xfe": "UTF-16. Let the dump tool write the file itself (--result-file, --file) instead of redirecting",
 }
 
 
 def read(source: Source, wanted: str | None) -> Iterator[Rows | Rejection]:
     """Yield a table's rows, and what of them cannot be read; raises `SourceError` if it is not clear which table."""
-    try:
+    with unreadable_charset(source):
         if wanted is None:
             with open_bytes(source) as file:
                 wanted = _only_table(source, file)
         with open_bytes(source) as file:
             yield from Dump(source, file).read(wanted)
+
+
+@contextmanager
+def unreadable_charset(source: Source) -> Iterator[None]:
+    """Raise `SourceError` where a dump is found to be in a charset that cannot be read."""
+    try:
+        yield
     except LookupError as error:
         raise SourceError(
             f"{source.path}: cannot read the charset {error}. Make the dump in UTF-8 "
@@ -64,10 +71,27 @@ class Dump:
         for magic, what in _OTHER_FORMATS.items():
             if head.startswith(magic):
                 raise SourceError(f"{source.path} is {what.format(path=source.path)}.")
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            head = self._as_utf8(source)
         if head.startswith(b"\xef\xbb\xbf"):
             self.window.start += 3
         self.session: Session = session_of(head)
         self.met: list[TableName] = []
+
+    def _as_utf8(self, source: Source) -> bytes:
+        """Read on in UTF-8, if it is a script that its tool writes in UTF-16; returns how it begins."""
+        self.window.recode("utf-16")
+        head = self.window.peek(1 << 16)
+        if dialect_of(head) < LINES:
+            what = "UTF-16. Let the dump tool write the file itself (--result-file, --file) instead of redirecting"
+            raise SourceError(f"{source.path} is {what}.")
+        return head
+
+    def is_wanted(self, wanted: str, table: TableName) -> bool:
+        """Say whether a table is meant by a name, bare or with its schema; SQL Server and Oracle know no case in names."""
+        if self.session.dialect >= LINES:
+            return wanted.lower() in (table.name.lower(), str(table).lower())
+        return wanted in (table.name, str(table))
 
     def statements(self) -> Iterator[Statement]:
         """Yield the statements with rows, noting their tables."""
@@ -93,7 +117,7 @@ class Dump:
             if statement.kind == "cut" or (statement.kind == "broken" and not statement.table.name):
                 met_broken = True
                 yield _broken(statement, wanted or "statement", 1 + (table.count if table else 0))
-            elif wanted is None or wanted not in (statement.table.name, str(statement.table)):
+            elif wanted is None or not self.is_wanted(wanted, statement.table):
                 self.skip(statement)
             else:
                 if table is not None and table.name != statement.table:
@@ -109,7 +133,7 @@ class Dump:
 
     def _nothing(self, wanted: str | None) -> Iterator[Rejection]:
         known = list(dict.fromkeys([*self.met, *self.session.created]))
-        if wanted is not None and not any(wanted in (table.name, str(table)) for table in known):
+        if wanted is not None and not any(self.is_wanted(wanted, table) for table in known):
             names = [str(table) for table in known]
             hint = did_you_mean(wanted, [*names, *(table.name for table in known)])
             holds = f"It holds: {', '.join(names)}." if names else "It holds none."
@@ -126,12 +150,12 @@ def _broken(statement: Statement, label: str, number: int) -> Rejection:
 class TableRows:
     """The rows of one table of a dump, statement after statement; `count` have been met so far."""
 
-    def __init__(self, dump: Dump, name: TableName) -> None:
+    def __init__(self, dump: Dump, name: TableName, most_rows: int = MOST_ROWS) -> None:
         self.dump, self.window, self.session, self.name = dump, dump.window, dump.session, name
-        self.count = 0
+        self.count, self._most_rows = 0, most_rows
         self.columns: list[Column] = []
         self.order: list[int] = []
-        self.cells = Cells(0, MOST_ROWS)
+        self.cells = Cells(0, most_rows)
 
     def read(self, statement: Statement) -> Iterator[Rows | Rejection]:
         """Yield a statement's rows."""
@@ -139,17 +163,18 @@ class TableRows:
             self.count += 1
             yield _broken(statement, self.name.name, self.count)
             return
-        refused = self._arrange(statement)
+        refused = self.arrange(statement)
         status, head = MORE, np.frombuffer(statement.head, np.uint8)
         while status != DONE:
-            status, after, rows = self._cut(statement, head)
+            status, after, rows = self.cut(statement, head)
             yield from self._batch(rows, refused)
             self.window.start = after
             if status == BAD or (status == MORE and not self.window.more()):
-                yield from self._rest(statement)
+                yield from self.rest(statement)
                 return
 
-    def _cut(self, statement: Statement, head: Bytes) -> tuple[int, int, int]:
+    def cut(self, statement: Statement, head: Bytes) -> tuple[int, int, int]:
+        """Cut a batch of a statement's rows into `cells`; returns the status, the place reached and the rows cut."""
         window, cells, session = self.window, self.cells, self.session
         data, start, end, columns = window.bytes, window.start, window.end, cells.columns
         starts, stops, kinds, rows = cells.starts, cells.stops, cells.kinds, cells.rows
@@ -161,7 +186,7 @@ class TableRows:
     def _place(self, number: int) -> str:
         return f"{self.name.name}:{self.count + number + 1}"
 
-    def _arrange(self, statement: Statement) -> str:
+    def arrange(self, statement: Statement) -> str:
         """Find each column's place in the statement's rows; returns why the rows cannot be taken, or nothing."""
         created = self.session.created.get(self.name, [])
         names = statement.columns or self._names(statement, created)
@@ -169,7 +194,7 @@ class TableRows:
         known = [column.name for column in self.columns]
         self.order = [names.index(name) if name in names else -1 for name in known]
         if self.cells.columns != len(names):
-            self.cells = Cells(len(names), max(1, min(MOST_ROWS, MOST_CELLS // max(1, len(names)))))
+            self.cells = Cells(len(names), max(1, min(self._most_rows, MOST_CELLS // max(1, len(names)))))
         passed = {"rowid", "_rowid_", "oid", *known, *(column.name for column in created)}
         unknown = [name for name in names if name not in passed]
         return f"the table has no column {unknown[0]!r}" if unknown else ""
@@ -227,10 +252,12 @@ class TableRows:
             yield Rejection(self._place(row), error, bytes(self.window.data[start:stop]))
         self.count += rows
 
-    def _rest(self, statement: Statement) -> Iterator[Rejection]:
+    def rest(self, statement: Statement) -> Iterator[Rejection]:
         """Reject what is left of a statement that cannot be read on, or that the dump's end has cut."""
         window, session = self.window, self.session
         place, start = window.place, window.peek(2)
+        if session.dialect >= LINES and not start.strip():
+            return
         if statement.kind == "copy":
             if start == b"\\.":
                 window.start = window.end

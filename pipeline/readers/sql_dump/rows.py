@@ -12,6 +12,7 @@ from pipeline.readers.sql_dump.scan import (
     DONE,
     DOT,
     FULL,
+    LINES,
     MORE,
     NEWLINE,
     NULL,
@@ -88,11 +89,11 @@ def cut_insert(
             count += 1
             good += cells == columns
             p = after
-        elif b == SEMICOLON:
-            following = next_statement(buf, p + 1, end, head)
-            if following < 0:
-                return DONE, p + 1, count
-            p = following
+        elif b == SEMICOLON or (dialect >= LINES and WORD[b]):
+            behind = p + 1 if b == SEMICOLON else p
+            p = next_statement(buf, behind, end, head, dialect)
+            if p < 0:
+                return DONE, behind, count
         else:
             after = _tail_end(buf, p, end, dialect, strings)
             if after <= p:

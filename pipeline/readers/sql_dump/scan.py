@@ -13,7 +13,8 @@ from filters.kernels import kernel
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 
-MYSQL, POSTGRES, SQLITE = 0, 1, 2
+MYSQL, POSTGRES, SQLITE, SQL_SERVER, ORACLE = 0, 1, 2, 3, 4
+LINES = SQL_SERVER  # from here on, dialects whose statements may end with a line, without a semicolon
 
 NULL = 0
 BARE = 1  # a number or a word
@@ -50,6 +51,13 @@ BRACKET, BRACKET_END, COLON, UNDERSCORE, DOT, ZERO = ord("["), ord("]"), ord(":"
 WORD = np.array([chr(b).isalnum() or b in b"_$" or b >= 128 for b in range(256)])
 LOOSE = np.array([WORD[b] or b in b"+-." for b in range(256)])
 BLANK = np.array([b in b" \t\r\n\f\v" for b in range(256)])
+
+
+def _letters(word: bytes) -> Bytes:
+    return np.frombuffer(word, np.uint8)
+
+
+_GO, _REM, _INSERT, _CREATE = _letters(b"go"), _letters(b"rem"), _letters(b"insert"), _letters(b"create")
 
 
 @kernel
@@ -102,6 +110,54 @@ def dollar_end(buf: Bytes, p: int, end: int) -> tuple[int, int]:
 
 
 @kernel
+def q_string_end(buf: Bytes, p: int, end: int) -> int:
+    """Return the place behind Oracle's q'[..]', whose first quote stands at `p`; -1 if it does not end before `end`."""
+    if p + 1 >= end:
+        return -1
+    closing = buf[p + 1]
+    if closing == OPEN or closing == ord("<"):
+        closing += 1 if closing == OPEN else 2
+    elif closing == BRACKET or closing == ord("{"):
+        closing += 2
+    for q in range(p + 2, end - 1):
+        if buf[q] == closing and buf[q + 1] == QUOTE:
+            return q + 2
+    return -1
+
+
+@kernel
+def is_q_prefix(buf: Bytes, p: int, stop: int) -> bool:
+    """Say whether the word `buf[p:stop]` is the q or nq that opens Oracle's q'[..]'."""
+    length = stop - p
+    return (length == 1 or (length == 2 and (buf[p] | 32) == ord("n"))) and (buf[stop - 1] | 32) == ord("q")
+
+
+@kernel
+def _is_word(buf: Bytes, p: int, stop: int, word: Bytes) -> bool:
+    if stop - p != len(word):
+        return False
+    for i in range(len(word)):  # noqa: SIM110  a generator does not compile
+        if (buf[p + i] | 32) != word[i]:
+            return False
+    return True
+
+
+@kernel
+def begins_statement(buf: Bytes, p: int, end: int, dialect: int) -> int:
+    """Say whether a line that begins like this begins a statement where no semicolon must: 1, 0, or -1 if its word is cut."""
+    if p < end and buf[p] == SLASH and dialect == ORACLE:
+        return -1 if p + 1 == end else int(BLANK[buf[p + 1]])
+    stop = p
+    while stop < end and stop - p < 8 and WORD[buf[stop]]:
+        stop += 1
+    if stop == end:
+        return -1
+    if _is_word(buf, p, stop, _INSERT) or _is_word(buf, p, stop, _CREATE):
+        return 1
+    return int(_is_word(buf, p, stop, _GO if dialect == SQL_SERVER else _REM))
+
+
+@kernel
 def comment_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
     """Return the place behind the comment that begins at `p`; `p` if none does, -1 if it does not end."""
     b = buf[p]
@@ -139,6 +195,16 @@ def _block_comment_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
 
 
 @kernel
+def _separator_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
+    """Return the place behind a comment, or behind SQL Server's GO; `p` if there is none, -1 if it does not end."""
+    if dialect == SQL_SERVER and (buf[p] | 32) == ord("g"):
+        if p + 2 >= end:
+            return -1
+        return p + 2 if _is_word(buf, p, p + 2, _GO) and not WORD[buf[p + 2]] else p
+    return comment_end(buf, p, end, dialect)
+
+
+@kernel
 def skip_blank(buf: Bytes, p: int, end: int, dialect: int) -> tuple[int, bool]:
     """Pass over white space, `;` and comments between statements, but not over MySQL's conditional comments.
 
@@ -153,7 +219,7 @@ def skip_blank(buf: Bytes, p: int, end: int, dialect: int) -> tuple[int, bool]:
                 return p, False
             if buf[p + 2] == BANG or buf[p + 3] == BANG:
                 return p, True
-        after = comment_end(buf, p, end, dialect)
+        after = _separator_end(buf, p, end, dialect)
         if after < 0:
             return p, False
         if after == p:
@@ -171,6 +237,8 @@ def _word_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
         return 0
     if dialect == POSTGRES and buf[after] == QUOTE and after == p + 1 and (buf[p] | 32) == ord("e"):
         return string_end(buf, after + 1, end, QUOTE, True)[0] + 1
+    if dialect == ORACLE and buf[after] == QUOTE and is_q_prefix(buf, p, after):
+        return max(q_string_end(buf, after, end), 0)
     return after
 
 
@@ -190,7 +258,7 @@ def _token_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
     if b in (DASH, SLASH, HASH):
         after = comment_end(buf, p, end, dialect)
         return p + 1 if after == p else max(after, 0)
-    if b == BRACKET and dialect == SQLITE:
+    if b == BRACKET and dialect in (SQLITE, SQL_SERVER):
         while p < end and buf[p] != BRACKET_END:
             p += 1
         return p if p < end else 0
@@ -199,22 +267,38 @@ def _token_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
 
 @kernel
 def statement_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> tuple[int, bool]:
-    """Return where the statement's `;` stands and True; else the start of what does not end before `end`, and False."""
+    """Return where the statement's `;` stands and True; else the start of what does not end before `end`, and False.
+
+    Where a dialect needs no `;`, the end of the line before the next statement ends one too.
+    """
+    lines = dialect >= LINES
     while p < end:
-        if buf[p] == SEMICOLON:
+        b = buf[p]
+        if b == SEMICOLON:
             return p, True
+        if lines and b == NEWLINE:
+            word = p
+            while word < end and BLANK[buf[word]]:
+                word += 1
+            found = begins_statement(buf, word, end, dialect)
+            if found != 0:
+                return p, found > 0
+            p = word
+            continue
         after = _token_end(buf, p, end, dialect, strings)
         if after <= p:
             return p, False
-        p = after
+        p = after - 1 if lines and after > p + 1 and buf[after - 1] == NEWLINE else after  # a comment's newline counts
     return end, False
 
 
 @kernel
-def next_statement(buf: Bytes, p: int, end: int, head: Bytes) -> int:
-    """Return the place behind `head` if the statement behind the `;` before `p` begins with it, else -1."""
+def next_statement(buf: Bytes, p: int, end: int, head: Bytes, dialect: int) -> int:
+    """Return the place behind `head` if the statement that begins at `p` or behind white space begins with it, else -1."""
     while p < end and BLANK[buf[p]]:
         p += 1
+    if dialect == SQL_SERVER:
+        p, _ = skip_blank(buf, p, end, dialect)
     return p + len(head) if begins(buf, p, end, head) else -1
 
 
@@ -225,7 +309,7 @@ def skip_rows(buf: Bytes, p: int, end: int, dialect: int, strings: int, head: By
         p, found = statement_end(buf, p, end, dialect, strings)
         if not found:
             return p, False
-        following = next_statement(buf, p + 1, end, head)
+        following = next_statement(buf, p + 1, end, head, dialect)
         if following < 0:
             return p, True
         p = following

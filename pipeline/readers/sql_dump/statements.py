@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pipeline.readers.sql_dump.scan import BACKSLASHES, DOUBLED, E_STRING, MYSQL, POSTGRES, SQLITE
+from pipeline.readers.sql_dump.scan import BACKSLASHES, DOUBLED, E_STRING, LINES, MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 from pipeline.readers.sql_dump.schema import CREATE, NAME, Column, columns_of, unquote
 from pipeline.readers.sql_dump.window import Window
 
@@ -18,7 +18,7 @@ Kind = Literal["insert", "copy", "broken", "cut"]
 
 _TABLE = rb"(?P<table>" + NAME + rb"(?:\s*\.\s*" + NAME + rb")*)\s*"
 _COLUMNS = rb"(?:\((?P<columns>\s*" + NAME + rb"(?:\s*,\s*" + NAME + rb")*\s*)\)\s*)?"
-_INTO = rb"(?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|OR\s+\w+)\s+)*(?:INTO\s+)?"
+_INTO = rb"(?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|OR\s+\w+)\s+)*(?:INTO(?:\s+|(?=\[)))?"
 INSERT = re.compile(_INTO + _TABLE + _COLUMNS + rb"(?:OVERRIDING\s+\w+\s+VALUE\s+)?VALUES?(?=[\s(])", re.I)
 COPY = re.compile(rb"COPY\s+" + _TABLE + _COLUMNS + rb"FROM\s+stdin(?P<options>[^;\n]*);[^\n]*\n", re.I)
 _NAMES = re.compile(rb"(?:/\*M?!\d*\s*)?SET\s+(?:NAMES\s+|client_encoding\s*(?:=|TO)\s*)['\"]?(\w+)", re.I)
@@ -28,13 +28,27 @@ _ROUTINE = re.compile(rb"CREATE\s[^(;]*?\b(?:TRIGGER|FUNCTION|PROCEDURE|EVENT)\b
 _BLOCK = re.compile(
     rb"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|\b(BEGIN|CASE|END)\b""", re.I | re.S
 )
+_BATCH = {
+    SQL_SERVER: re.compile(rb"(?:CREATE|ALTER)\s+(?:OR\s+ALTER\s+)?(?:TRIGGER|FUNCTION|PROC|PROCEDURE|VIEW)\s", re.I),
+    ORACLE: re.compile(
+        rb"CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:NON)?EDITIONABLE\s+)?(?:TRIGGER|FUNCTION|PROCEDURE|PACKAGE|TYPE)\s", re.I
+    ),
+}
+_BATCH_END = {SQL_SERVER: re.compile(rb"[ \t]*GO\s", re.I), ORACLE: re.compile(rb"[ \t]*/\s")}
+_SQLPLUS = re.compile(
+    rb"(?:REM|REMARK|PROMPT|SET|WHENEVER|SPOOL|EXIT|QUIT|DEFINE|COLUMN|SHOW|PAUSE)(?:\s|;|\Z)|/(?:\s|\Z)|@", re.I
+)
 _SIGNS = re.compile(
     rb"^(?P<sqlite>PRAGMA foreign_keys|BEGIN TRANSACTION;)"
     rb"|^(?P<postgresql>-- PostgreSQL database|SET standard_conforming_strings |COPY [^\n]* FROM stdin;)"
-    rb"|(?P<mysql>^-- (?:MySQL|MariaDB|phpMyAdmin|Host:)|^/\*M?!\d|^(?:CREATE TABLE|INSERT INTO)[^'\n]*`)",
+    rb"|(?P<mysql>^-- (?:MySQL|MariaDB|phpMyAdmin|Host:)|^/\*M?!\d|^(?:CREATE TABLE|INSERT INTO)[^'\n]*`)"
+    rb"|^(?P<sql_server>USE \[|SET (?:ANSI_NULLS|QUOTED_IDENTIFIER|IDENTITY_INSERT|NOCOUNT) |/\*{4,} Object: "
+    rb"|(?i:INSERT(?: INTO)?|CREATE TABLE) ?\[|(?i:INSERT(?: INTO)?|CREATE TABLE) dbo\.)"
+    rb"|^(?P<oracle>(?i:REM|SET DEFINE OFF|SET VERIFY OFF|SET SQLBLANKLINES)\s|Insert into [A-Z][A-Z0-9_$#.\"]* \("
+    rb"|--  DDL for |[^'\n]*\bVARCHAR2\s?\()",
     re.M,
 )
-DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRES, "mysql": MYSQL}
+DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRES, "mysql": MYSQL, "sql_server": SQL_SERVER, "oracle": ORACLE}
 _LONGEST_HEAD = 1 << 20
 _UNSAFE = {"sjis", "cp932", "big5", "gbk", "gb18030", "johab", "uhc", "shift_jis_2004"}
 _CODECS = {
@@ -93,7 +107,8 @@ def dialect_of(head: bytes) -> int:
 def session_of(head: bytes) -> Session:
     """Begin reading a dump that begins like this."""
     dialect = dialect_of(head)
-    return Session(dialect, strings=BACKSLASHES if dialect == MYSQL else DOUBLED)
+    schema = "dbo" if dialect == SQL_SERVER else ""
+    return Session(dialect, strings=BACKSLASHES if dialect == MYSQL else DOUBLED, schema=schema)
 
 
 def codec_of(charset: str, dialect: int) -> str:
@@ -112,9 +127,15 @@ def codec_of(charset: str, dialect: int) -> str:
     return codecs.lookup(re.sub(r"^win", "cp", _CODECS.get(name, name))).name
 
 
+def names_in(written: bytes, session: Session) -> list[str]:
+    """Return the names of a list or a qualified name; Oracle's are in capitals where they are not quoted."""
+    found = [(part, unquote(part, session.codec)) for part in re.findall(NAME, written)]
+    return [name.upper() if session.dialect == ORACLE and not part.startswith(b'"') else name for part, name in found]
+
+
 def name_of(written: bytes, session: Session) -> TableName:
     """Return the table that a name, quoted and qualified as it may be, means."""
-    parts = [unquote(part, session.codec) for part in re.findall(NAME, written)]
+    parts = names_in(written, session)
     return TableName(parts[-2] if len(parts) > 1 else session.schema, parts[-1])
 
 
@@ -128,8 +149,12 @@ def statements(window: Window, session: Session) -> Iterator[Statement]:
             _conditional(window, session)
         elif start[:10].upper() == b"DELIMITER ":
             _other_delimiter(window)
+        elif session.dialect == ORACLE and _SQLPLUS.match(start):
+            window.skip_line()
         elif re.match(rb"(?:INSERT|REPLACE|COPY)\s", start, re.I):
             yield _with_rows(window, session)
+        elif session.dialect >= LINES and _BATCH[session.dialect].match(start):
+            yield from _batch(window, session)
         else:
             broken = _without_rows(window, session)
             if broken:
@@ -148,6 +173,16 @@ def _other_delimiter(window: Window) -> None:
         window.skip_line()
 
 
+def _batch(window: Window, session: Session) -> Iterator[Statement]:
+    """Pass over a routine, up to its `GO` or `/`; an Oracle script without one is cut, as no other statement can follow."""
+    place, head = window.place, window.peek(1024)
+    while window.skip_past(b"\n"):
+        if _BATCH_END[session.dialect].match(window.peek(8) + b"\n"):
+            return
+    if session.dialect == ORACLE:
+        yield Statement("cut", TableName("", ""), None, head, place)
+
+
 def _with_rows(window: Window, session: Session) -> Statement:
     place = window.place
     while True:
@@ -156,7 +191,7 @@ def _with_rows(window: Window, session: Session) -> Statement:
             if match and not (kind == "copy" and match["options"].strip()):
                 window.start = match.end()
                 listed = match["columns"]
-                columns = None if listed is None else [unquote(name, session.codec) for name in re.findall(NAME, listed)]
+                columns = None if listed is None else names_in(listed, session)
                 return Statement(kind, name_of(match["table"], session), columns, match[0], place)  # type: ignore[arg-type]
         if match or window.end - window.start > _LONGEST_HEAD or not window.more():
             break
@@ -198,5 +233,5 @@ def _set(text: bytes, session: Session) -> None:
         session.codec = codec_of(names[1].decode(), session.dialect)
     if session.dialect == POSTGRES and (strings := _STRINGS.match(text)):
         session.strings = E_STRING if strings[1].lower() == b"off" else DOUBLED
-    if schema := _SCHEMA.match(text):
+    if session.dialect != SQL_SERVER and (schema := _SCHEMA.match(text)):
         session.schema = unquote(schema[1] or schema[2], session.codec)

@@ -1,14 +1,40 @@
 """A stream of bytes -> a window that slides over it: what is read and not yet used, in one buffer that kernels look at."""
 
+import codecs
 import gzip
 import zlib
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from pipeline.readers.sql_dump.scan import skip_blank, skip_rows, statement_end
+from pipeline.readers.sql_dump.scan import LINES, skip_blank, skip_rows, statement_end
 
 BLOCK = 8 << 20
+
+
+class _Recoded:
+    """A stream of another codec, read as UTF-8; half of a surrogate pair stays invalid."""
+
+    def __init__(self, read: bytes, file: Any, codec: str) -> None:  # noqa: ANN401  whatever has read1
+        self._file, self._waiting = file, read
+        self._decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
+        self._ready = memoryview(b"")
+
+    def readinto1(self, view: memoryview) -> int:
+        """Fill as much of `view` as is at hand; returns the number of bytes, 0 at the end."""
+        ended = False
+        while not self._ready and not ended:
+            block = self._waiting or self._file.read1(1 << 20)
+            self._waiting, ended = b"", not block
+            try:
+                text = self._decoder.decode(block, ended)
+            except UnicodeDecodeError as error:
+                raise EOFError("it ends in the middle of a character") from error
+            self._ready = memoryview(text.encode("utf-8", "surrogatepass"))
+        size = min(len(view), len(self._ready))
+        view[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
 
 
 class Window:
@@ -67,6 +93,11 @@ class Window:
         self.end += size
         self.ended = size == 0
 
+    def recode(self, codec: str) -> None:
+        """Read what is unused, and all that follows, as UTF-8 instead of another codec."""
+        self._file = _Recoded(bytes(self.data[self.start : self.end]), self._file, codec)
+        self.start, self.end, self.ended = 0, 0, False
+
     def skip_blank(self, dialect: int) -> bool:
         """Pass over what stands between statements; say whether there is a statement."""
         found = False
@@ -84,7 +115,9 @@ class Window:
             scanned = stop - self.start
             if found or not self.more():
                 break
+        rest = b"" if found else self.data[self.start + scanned : self.end].strip().upper()
         stop = stop + 1 if found else self.end
+        found = found or (dialect >= LINES and rest in (b"", b"GO", b"/"))
         text = bytes(self.data[self.start : stop])
         self.start = stop
         return text, found
