@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import PrepError
+from pipeline.errors import PrepError, without_passwords
 
 if TYPE_CHECKING:
     from pipeline.artifacts import Artifact
@@ -50,7 +50,7 @@ class Prep(click.Group):
         except Exception as error:
             if os.environ.get("PREP_DEBUG"):
                 raise
-            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            message = without_passwords(f"{type(error).__name__}: {' '.join(str(error).split())}")
             raise Stop(f"a defect of prep: {message}. Please report it; PREP_DEBUG=1 shows where.") from error
 
 
@@ -140,13 +140,14 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
 def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
     """Read SOURCES (files, folders, globs) into documents.
 
-    HTML, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also as .gz. What cannot be
-    read goes to rejected/ with its raw bytes, and the rest goes on.
+    HTML, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also as .gz; PostgreSQL, MySQL
+    and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the rest goes on.
 
     \b
     Example:
       prep ingest pages/ --name wiki
       prep ingest dump.sql --table posts --text-column '{title}: {body}' --id-column id
+      prep ingest postgresql://me@host/shop --query 'SELECT id, body FROM posts ORDER BY id' --text-column body
     """
     from pipeline.flow import ingest_all, recipe_for
 

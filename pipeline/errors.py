@@ -18,13 +18,17 @@ PrepError
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 
 class PrepError(Exception):
-    """Anything the user can mend; its message is the one line to print."""
+    """Anything the user can mend; its message is the one line to print, without the passwords of URLs that it quotes."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return without_passwords(super().__str__())
 
 
 class UsageError(PrepError):
@@ -115,6 +119,16 @@ class TokenizerError(PrepError):
 
 class TrainingError(PrepError):
     """Training cannot start or go on."""
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with the passwords of its URLs blanked out.
+
+    >>> without_passwords("no such file: mysql://me:secret@host/shop?password=secret")
+    'no such file: mysql://me:***@host/shop?password=***'
+    """
+    text = re.sub(r"(?<=://)([^\s:/@]*):(?!PASSWORD@)\S*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^\s&'\"]+", r"\1***", text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

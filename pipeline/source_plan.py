@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.readers import columns, format_of, reader
+from pipeline.readers.live_database.address import live_source
 from pipeline.recipe import Fields, check, fields_of
 from pipeline.sources import Source, collision, expand
 
@@ -26,12 +27,13 @@ ROW_FIELDS: Fields = {
 def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
     """Return an artifact's name for sources that were given none: the first one's, without suffix.
 
-    >>> default_name(["in/posts.csv"]), default_name(["in/my pages/"])
-    ('posts', 'my-pages')
+    >>> default_name(["in/posts.csv"]), default_name(["in/my pages/"]), default_name(["mysql://me:secret@host/shop"])
+    ('posts', 'my-pages', 'shop')
     """
     first = sources[0]
     path = str(first["path"] if isinstance(first, Mapping) else first)
-    stem = Path(path).resolve().name.split(".")[0]
+    live = live_source(path)
+    stem = (live.name if live else Path(path).resolve().name).split(".")[0]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "documents"
 
 
@@ -68,8 +70,8 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
     for number, entry in enumerate(entries, 1):
         head, own, wrong = _entry(entry, f"ingest, source {number}")
         problems += wrong
-        for source in expand([head["path"]]) if head else []:
-            source = replace(source, format=head["format"] or format or _format(source))
+        for source in _sources(head["path"]) if head else []:
+            source = replace(source, format=source.format or head["format"] or format or _format(source))
             reader(source.format)
             if source.name in found and found[source.name][0].path != source.path:
                 raise collision(source.name, found[source.name][0].path, source.path)
@@ -79,6 +81,11 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
             elif found.setdefault(source.name, (source, own))[1] != own:
                 problems.append(f"ingest: {source.path} is named twice, with other settings. Make two data sets of it.")
     return [found[name] for name in sorted(found)], problems
+
+
+def _sources(named: str) -> Sequence[Source]:
+    live = live_source(named)
+    return [live] if live else expand([named])
 
 
 def _format(source: Source) -> str:

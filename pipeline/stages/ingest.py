@@ -1,6 +1,7 @@
 """Ingest: sources -> documents, and `rejected/`: what could not be read, with its raw bytes.
 
     expand the sources, tell their formats, hash their bytes        -> identity
+    (rows of a live database are brought to this disk meanwhile)
     a task for each large source, or for a few hundred small ones   -> parts in work/, of at most 32 MiB of text
     one schema for all parts                                        -> documents/, rejected/, sources/
 
@@ -9,6 +10,7 @@ Parts are numbered in the order of the sources' names, whoever made them.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, remembered
+from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
 from pipeline.documents import STRING, Rejection, Rows
 from pipeline.errors import SourceError
 from pipeline.forming import form, no_column
 from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers import reader
+from pipeline.readers.live_database.address import LiveSource
+from pipeline.readers.live_database.spool import scratch, spooled
 from pipeline.run import Run, versions
 from pipeline.source_plan import ROW_FIELDS, plan
 from pipeline.sources import Source, content_hash, size_of, small_file
@@ -47,17 +51,22 @@ def ingest(
     table: str | None = None,
     query: str | None = None,
 ) -> Artifact:
-    """Read files, folders and globs into documents.
+    """Read files, folders, globs and live databases into documents.
 
-    A source is a path, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its own, among them
-    those of its reader. The columns that are named for all sources are the tables': pages and text files beside them have
-    their own. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
+    A source is a path, a database's URL, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its
+    own, among them those of its reader. The columns that are named for all sources are the tables': pages and text files beside
+    them have their own. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
     """
     shared = {
         "format": format, "text_column": text_column, "id_column": id_column, "keep_columns": keep_columns,
         "table": table, "query": query,
     }  # fmt: skip
     planned = plan(sources, {key: value for key, value in shared.items() if value is not None})
+    with _on_disk(planned, run) as local:
+        return _made(local, name, run, shared)
+
+
+def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: Settings) -> Artifact:
     hashes = _hashes([source for source, _ in planned], run)
     rows = [[source.name, source.format, digest, settings] for (source, settings), digest in zip(planned, hashes, strict=True)]
     identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), _digest(rows))
@@ -83,6 +92,23 @@ def ingest(
         )
 
 
+@contextmanager
+def _on_disk(planned: list[tuple[Source, Settings]], run: Run) -> Iterator[list[tuple[Source, Settings]]]:
+    """Bring the rows of live databases to the store's disk until the stage is done; other sources stay where they are."""
+    live = {place: source for place, (source, _) in enumerate(planned) if isinstance(source, LiveSource)}
+    if not live:
+        yield planned
+        return
+    local = list(planned)
+    with scratch(run.store.root) as folder:
+        with refusals(folder):
+            for place, source in run.progress.track("ingest, from databases", iter(live.items()), len(live)):
+                settings = planned[place][1]
+                spool = folder / f"{place:05}.arrow"
+                local[place] = (spooled(source, spool, table=settings["table"], query=settings["query"]), settings)
+        yield local
+
+
 def _hashes(sources: list[Source], run: Run) -> list[str]:
     groups = [sources[at : at + TASK_SOURCES] for at in range(0, len(sources), TASK_SOURCES)]
     answers = run.progress.track("ingest, hashing", run.engine.map(_hash_all, groups), len(groups))
@@ -90,7 +116,11 @@ def _hashes(sources: list[Source], run: Run) -> list[str]:
 
 
 def _hash_all(sources: list[Source]) -> list[str]:
-    return [content_hash(source) for source in sources]
+    return [source.digest if isinstance(source, LiveSource) else content_hash(source) for source in sources]
+
+
+def _size(source: Source) -> int:
+    return source.size if isinstance(source, LiveSource) else size_of(source)
 
 
 def _digest(rows: list[Any]) -> str:
@@ -102,7 +132,7 @@ def _tasks(planned: list[tuple[Source, Settings]]) -> Iterator[list[tuple[Source
     task: list[tuple[Source, Settings]] = []
     size = 0
     for source, settings in planned:
-        own = size_of(source)
+        own = _size(source)
         if task and (size + own > TASK_BYTES or len(task) == TASK_SOURCES):
             yield task
             task, size = [], 0
@@ -202,7 +232,7 @@ def _finish(draft: Draft, tasks: int) -> None:
 
 
 def _write_sources(draft: Draft, sources: list[Source], hashes: list[str]) -> None:
-    sizes = [size_of(source) for source in sources]
+    sizes = [_size(source) for source in sources]
     table = pa.table(
         [[source.name for source in sources], [source.format for source in sources], hashes, sizes], schema=SOURCES
     )
