@@ -8,6 +8,7 @@ from pipeline.sources import Source
 
 PAGE = b"""<!doctype html><html><head><title>Bread
  and butter</title></head><body><nav>Home</nav><p>Bread is baked.</p><footer>Imprint</footer></body></html>"""
+ENGINES = ["auto", "resiliparse", "soup"]
 
 
 def read(tmp_path, page, name="page.html", **settings):
@@ -22,17 +23,17 @@ def text(got):
     return got.table["text"][0].as_py()
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "soup"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_main_content_is_taken_and_navigation_left_out(tmp_path, engine):
     assert text(read(tmp_path, PAGE, engine=engine)) == "Bread is baked."
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "soup"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_the_title_is_one_line(tmp_path, engine):
     assert read(tmp_path, PAGE, engine=engine).table["title"].to_pylist() == ["Bread and butter"]
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "soup"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_page_without_a_title_has_none(tmp_path, engine):
     assert read(tmp_path, b"<p>Hi", engine=engine).table["title"].to_pylist() == [None]
 
@@ -41,18 +42,20 @@ def test_the_id_of_a_page_is_its_sources_name(tmp_path):
     assert list(read(tmp_path, PAGE).places) == [""]
 
 
-def test_without_main_content_all_text_is_taken(tmp_path):
-    assert text(read(tmp_path, PAGE, main_content=False)).split() == ["Home", "Bread", "is", "baked.", "Imprint"]
+@pytest.mark.parametrize("engine", ["auto", "resiliparse", "trafilatura"])
+def test_without_main_content_all_text_is_taken(tmp_path, engine):
+    assert text(read(tmp_path, PAGE, engine=engine, main_content=False)).split() == ["Home", "Bread", "is", "baked.", "Imprint"]
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "soup"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_page_without_text_is_rejected_with_its_bytes(tmp_path, engine):
     page = b"<html><title>T</title><body><script>1</script></body></html>"
     assert read(tmp_path, page, engine=engine) == Rejection("", "the page has no text", page)
 
 
-def test_a_page_of_navigation_only_is_rejected_with_what_to_set(tmp_path):
-    got = read(tmp_path, b"<body><ul><li><a href=x>Next</a></ul>")
+@pytest.mark.parametrize("engine", ["auto", "resiliparse"])
+def test_a_page_of_navigation_only_is_rejected_with_what_to_set(tmp_path, engine):
+    got = read(tmp_path, b"<body><nav><ul><li><a href=x>Next</a></ul></nav>", engine=engine)
     assert isinstance(got, Rejection)
     assert "main_content: false" in got.error
 
@@ -102,6 +105,49 @@ def test_a_page_nested_too_deep_is_rejected_at_once(tmp_path, nested):
 
 def test_a_long_page_is_not_taken_for_a_deep_one(tmp_path):
     assert text(read(tmp_path, b"<div><p>Bread is <b>baked</b>.</p></div>" * 5000)).count("baked") == 5000
+
+
+def test_trafilatura_takes_the_main_content_and_the_title(tmp_path):
+    sentence = b"Bread is baked in the old town by its bakers. " * 10
+    page = (
+        b"<html><head><title>Bread\n</title></head><body><nav><a href=x>Home</a></nav><article><p>"
+        + sentence
+        + b"</p></article>"
+    )
+    got = read(tmp_path, page, engine="trafilatura")
+    assert text(got) == sentence.decode().strip()
+    assert got.table["title"].to_pylist() == ["Bread"]
+
+
+def test_a_page_without_text_is_rejected_by_trafilatura(tmp_path):
+    page = b"<html><title>T</title><body><script>1</script></body></html>"
+    assert read(tmp_path, page, engine="trafilatura") == Rejection("", "the page has no text", page)
+
+
+def test_a_page_nested_too_deep_is_not_given_to_trafilatura(tmp_path):
+    assert isinstance(read(tmp_path, b"<div>" * 100_000 + b"Hi", engine="trafilatura"), Rejection)
+
+
+def test_what_a_page_declares_is_in_columns(tmp_path):
+    page = b"""<html lang="en-GB"><head><link href="https://a.example/?b=1&amp;c=2" rel="alternate canonical">
+    <meta property='article:published_time' content='2024-05-01T10:00:00Z'></head><p>Bread is baked."""
+    got = read(tmp_path, page).table.select(["url", "date", "language"]).to_pylist()
+    assert got == [{"url": "https://a.example/?b=1&c=2", "date": "2024-05-01T10:00:00Z", "language": "en-GB"}]
+
+
+def test_the_address_may_be_declared_to_social_networks(tmp_path):
+    page = b'<meta content="https://a.example/" property="og:url"><p>Bread is baked.'
+    assert read(tmp_path, page).table["url"].to_pylist() == ["https://a.example/"]
+
+
+def test_what_a_page_does_not_declare_is_null(tmp_path):
+    got = read(tmp_path, b"<p>Bread is baked.").table.select(["url", "date", "language"]).to_pylist()
+    assert got == [{"url": None, "date": None, "language": None}]
+
+
+def test_what_the_body_says_is_no_declaration(tmp_path):
+    page = b"<head><title>T</title></head><body><p>Bread is baked.<link rel=canonical href=x>"
+    assert read(tmp_path, page).table["url"].to_pylist() == [None]
 
 
 def test_a_packed_page_is_unpacked(tmp_path):

@@ -1,0 +1,179 @@
+"""A page's blocks of text -> its main text, and how far it can be trusted.
+
+    each block's value: its words, less those in links, less a fee for being a block        (`values`)
+    the element whose blocks are worth the most together holds the article                  (`richest`)
+    of its blocks, those stay that look like an article's                                   (`weights.looks`)
+    they are laid out: items, rows of tables, code                                          (`lay_out`)
+
+What the walk takes for furniture is at first not even looked into; a page that seems to have little else is walked again.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.readers.html.blocks import Block, Span, blocks_of, parse
+from pipeline.readers.html.weights import CELL, CODE, HEADING, ITEM, QUOTE, Measured, looks, measure
+
+Floats = NDArray[np.float64]
+
+WORD = 6  # characters, its space among them
+FEE = 4.0  # words that a block must bring before it counts for its element
+MOST = 80.0  # words of a block that count: one long list of names is not an article
+WORTH = np.array([1.0, 1.0, 0.6, 0.3, 1.0, 0.5, 0.7])  # of a word by its block's kind, see `weights.KINDS`
+LINKED = 0.3  # of a word in a link is taken off, where the text comes in small pieces, as in a manual
+SOMETHING, WORTHLESS = 0.1, -2.0  # words: of a small piece of plain text; of furniture, at most
+SCATTERED = 0.4  # of a page's value is in the richest element: less is no prose
+MOSTLY_LINKS = 0.8  # of a block's characters
+NAMED_IN_REFERENCE = 2.0  # there the page's own word counts for more than our sums
+FEW_SCRIPTS = 8  # and frames: a page with no more is a manual or a plain site, all of whose text counts
+NAMED = 1.12  # an element that is called the article is preferred by so much
+SMALL_PART = 0.2  # of a page's value: furniture that holds more than that is none
+CERTAIN = frozenset(("nav", "footer"))
+LITTLE = 600  # characters: a page that seems to have less is walked again
+MUCH_MORE = 1.5  # times the text: then the second walk is believed
+UNSURE = 0.3  # of a page's value is in the chosen element: less is not to be trusted
+PLAIN = 0.3  # of a block's characters in links, at most
+WORTH_TRYING = 500  # characters of unlinked text on a page: with less there is nothing to choose from
+
+
+class MainText(NamedTuple):
+    """A page's main text; `any_text`: the page has some text; `unsure`: it should be read more carefully."""
+
+    text: str
+    title: str | None
+    any_text: bool
+    unsure: bool
+
+
+class _Found(NamedTuple):
+    kept: list[Block]
+    share: float
+    unlinked: float
+    any_text: bool
+
+    @property
+    def size(self) -> int:
+        return sum(len(block.text) for block in self.kept)
+
+
+def main_text(markup: str) -> MainText:
+    """Return a page's main text; raises `TooDeepError`.
+
+    >>> main_text("<nav>Home</nav><p>Bread is baked.<ul><li>white<li>brown</ul>").text
+    'Bread is baked.\\n\\n- white\\n- brown'
+    """
+    tree = parse(markup)
+    if tree is None:
+        return MainText("", None, False, False)
+    plain = markup.count("<script") + markup.count("<iframe") <= FEW_SCRIPTS
+    found = _find(*blocks_of(tree), plain)
+    if found.size < LITTLE or found.share < UNSURE:
+        again = _find(*blocks_of(tree, strict=False), plain)
+        if again.size > MUCH_MORE * found.size:
+            found = again
+        found = found._replace(any_text=again.any_text)
+    titled = next(tree.iter("title"), None)
+    title = " ".join("".join(titled.itertext()).split()) if titled is not None else ""
+    unsure = not plain and found.share < UNSURE and found.unlinked > WORTH_TRYING
+    return MainText(lay_out(found.kept), title or None, found.any_text, unsure)
+
+
+def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
+    if not blocks:
+        return _Found([], 0.0, 0.0, False)
+    measured = measure(blocks)
+    worth = values(measured)
+    furniture = _furniture(spans, worth)
+    worth[furniture] = np.minimum(worth[furniture], WORTHLESS)
+    best, share = richest(spans, worth, NAMED)
+    prose = share >= SCATTERED and not plain
+    if not prose:
+        worth = _values_in_reference(measured)
+        worth[furniture] = WORTHLESS
+        best, share = richest(spans, worth, NAMED_IN_REFERENCE)
+    inside = slice(best.start, best.end)
+    stays = (_stay if prose else _stay_in_reference)(measured.part(inside), ~furniture[inside])
+    kept = [block for block, stay in zip(blocks[inside], stays, strict=True) if stay]
+    return _Found(kept, share, float((measured.length - measured.linked).sum()), True)
+
+
+def _stay_in_reference(measured: Measured, candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    stays: NDArray[np.bool_] = ((measured.density < MOSTLY_LINKS) | (measured.kind == CODE)) & candidate
+    return stays
+
+
+def _stay(measured: Measured, candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    stays = looks(measured) & candidate
+    if not stays.any():
+        return (measured.density < 0.5) & candidate
+    return stays | rescued(measured, stays) & candidate
+
+
+def rescued(measured: Measured, stays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which blocks stay for their neighbours' sake.
+
+    Those are the items, cells, quotes and headings without links amid the text, and a list or table that ends it.
+    """
+    first, last = np.flatnonzero(stays)[[0, -1]]
+    place = np.arange(len(stays))
+    plain = measured.density < PLAIN
+    row = plain & np.isin(measured.kind, (ITEM, CELL))
+    ends = place > last
+    ends &= np.logical_and.accumulate(row | ~ends)
+    amid = (place > first) & (place < last) & plain & np.isin(measured.kind, (ITEM, CELL, QUOTE, HEADING))
+    rescued: NDArray[np.bool_] = amid | ends
+    return rescued
+
+
+def values(measured: Measured) -> Floats:
+    """Return what each block is worth to the element that holds it, in words."""
+    words = np.minimum((measured.length - measured.linked) / WORD, MOST) * WORTH[measured.kind]
+    free = (measured.kind == CODE) | ((measured.kind == HEADING) & (measured.density < 0.5))  # code and headings cost nothing
+    worth: Floats = words - measured.linked / WORD - np.where(free, 0.0, FEE)
+    return worth
+
+
+def _values_in_reference(measured: Measured) -> Floats:
+    words = np.minimum((measured.length - measured.linked) / WORD, MOST)
+    worth: Floats = words - LINKED * measured.linked / WORD + np.where(measured.density < PLAIN, SOMETHING, 0.0)
+    return worth
+
+
+def richest(spans: list[Span], worth: Floats, named_worth: float) -> tuple[Span, float]:
+    """Return the element whose blocks are worth the most, and its share of all that is worth something on the page."""
+    sums = np.concatenate(([0.0], np.cumsum(worth)))
+    starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
+    named = np.array([span.kind > 0 for span in spans])
+    totals = (sums[ends] - sums[starts]) * np.where(named, named_worth, 1.0)
+    best = int(np.argmax(totals))
+    positive = float(np.maximum(worth, 0).sum())
+    return spans[best], float(totals[best]) / positive if positive else 0.0
+
+
+def _furniture(spans: list[Span], worth: Floats) -> NDArray[np.bool_]:
+    sums = np.concatenate(([0.0], np.cumsum(np.maximum(worth, 0))))
+    furniture = np.zeros(len(worth), bool)
+    for span in spans:
+        if span.tag in CERTAIN or (span.kind < 0 and sums[span.end] - sums[span.start] <= SMALL_PART * sums[-1]):
+            furniture[span.start : span.end] = True
+    return furniture
+
+
+def lay_out(blocks: list[Block]) -> str:
+    """Write blocks as text: an empty line between paragraphs, none between items, ` | ` between a row's cells."""
+    out: list[str] = []
+    before: Block | None = None
+    for block in blocks:
+        if before is not None:
+            out.append(_between(before, block))
+        out.append("- " + block.text if block.item else block.text)
+        before = block
+    return "".join(out)
+
+
+def _between(before: Block, block: Block) -> str:
+    if before.row and block.row:
+        return " | " if before.row == block.row else "\n"
+    return "\n" if before.item and block.item else "\n\n"
