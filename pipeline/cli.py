@@ -140,8 +140,8 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
 def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
     """Read SOURCES (files, folders, globs) into documents.
 
-    HTML, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also as .gz; PostgreSQL, MySQL
-    and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the rest goes on.
+    HTML, WARC, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also packed (.gz, .zst,
+    .zip, .tar ...); PostgreSQL, MySQL and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the rest goes on.
 
     \b
     Example:

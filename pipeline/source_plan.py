@@ -2,19 +2,22 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.archives import is_archive, members
+from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.readers import columns, format_of, reader
+from pipeline.readers import columns, format_of, formats, reader
 from pipeline.readers.live_database.address import live_source
 from pipeline.recipe import Fields, check, fields_of
-from pipeline.sources import Source, collision, expand
+from pipeline.sources import Source, collision, expand, small_file
 
 Settings = dict[str, Any]
 
+ARCHIVE = "archive"  # no reader's format: each of its members has its own
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
 ROW_FIELDS: Fields = {
     "text_column": (str | None, None),
@@ -46,17 +49,22 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     if not sources:
         raise UsageError("nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv")
     found, problems = _found(sources, shared.get("format"))
-    tables = any(columns(source.format) is None for source, _ in found)
+    known = [None if source.format == ARCHIVE else columns(source.format) for source, _ in found]
+    tables = None in known
+    of_pages = {name for own in known for name in own or ()}
     of_all = {key: value for key, value in shared.items() if key != "format"}
     checked: dict[str, Settings] = {}
     planned = []
     for source, own in found:
         key = repr((source.format, own))
         if key not in checked:
-            checked[key], wrong = _settings(source, _of_pages(source, of_all) if tables else of_all, own)
+            for_all = _of_pages(source, of_all, tables, of_pages)
+            is_one = source.format != ARCHIVE
+            checked[key], wrong = _settings(source, for_all, own) if is_one else _of_archive(source, of_all, own)
             problems += wrong
         planned.append((source, checked[key]))
-    problems += _of_no_use(of_all, {source.format for source, _ in found}) if found else []
+    read = {source.format for source, _ in found}
+    problems += _of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if found else []
     if problems:
         raise RecipeError("ingest", problems)
     return planned
@@ -71,14 +79,18 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
         head, own, wrong = _entry(entry, f"ingest, source {number}")
         problems += wrong
         for source in _sources(head["path"]) if head else []:
-            source = replace(source, format=source.format or head["format"] or format or _format(source))
-            reader(source.format)
+            chosen = head["format"] or format
+            archive = not source.format and is_archive(source)
+            source = replace(source, format=ARCHIVE if archive else source.format or chosen or _format(source))
+            if chosen or not archive:
+                reader(chosen if archive and chosen else source.format)
+            wanted = {**own, "format": chosen} if archive else own
             if source.name in found and found[source.name][0].path != source.path:
                 raise collision(source.name, found[source.name][0].path, source.path)
             first, name = met.setdefault(os.path.realpath(source.path), (number, source.name))
             if first != number and name != source.name:
                 problems.append(f"ingest: {source.path} is named twice, as {name!r} and as {source.name!r}. Name it once.")
-            elif found.setdefault(source.name, (source, own))[1] != own:
+            elif found.setdefault(source.name, (source, wanted))[1] != wanted:
                 problems.append(f"ingest: {source.path} is named twice, with other settings. Make two data sets of it.")
     return [found[name] for name in sorted(found)], problems
 
@@ -86,6 +98,37 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
 def _sources(named: str) -> Sequence[Source]:
     live = live_source(named)
     return [live] if live else expand([named])
+
+
+def opened(source: Source, settings: Settings) -> Iterator[tuple[Source, Settings | Rejection]]:
+    """Return a planned source as it is; of an archive each member with its settings, or why it cannot be read."""
+    if source.format != ARCHIVE:
+        yield source, settings
+        return
+    for found in members(source):
+        yield (source, found) if isinstance(found, Rejection) else _member(found, settings)
+
+
+def _of_archive(source: Source, shared: Settings, own: Settings) -> tuple[Settings, list[str]]:
+    """Check an archive's settings for every format that its members may have; what a format does not know is not for it."""
+    wanted = {**shared, **{key: value for key, value in own.items() if key != "format"}}
+    problems = dict.fromkeys(_of_no_use(wanted, {*formats()}))
+    of_format = {}
+    for format in formats():
+        member = replace(source, format=format)
+        of_format[format], wrong = _settings(member, _of_pages(member, wanted, True, set()), {})
+        problems.update(dict.fromkeys(wrong))
+    return {"id_column": wanted.get("id_column"), "format": own["format"], "members": of_format}, list(problems)
+
+
+def _member(source: Source, settings: Settings) -> tuple[Source, Settings | Rejection]:
+    try:
+        source = replace(source, format=settings["format"] or format_of(source))
+    except SourceError:
+        return source, Rejection("", "no reader for this kind of file (--format says how to read it)", small_file(source))
+    if source.format == "database":
+        return source, Rejection("", "a database in an archive cannot be read. Unpack it first", b"")
+    return source, settings["members"][source.format]
 
 
 def _format(source: Source) -> str:
@@ -114,14 +157,17 @@ def _of_no_use(shared: Settings, formats: set[str]) -> list[str]:
     return [f"ingest: {name!r} is no setting of {', '.join(sorted(formats))}" for name in shared if name not in known]
 
 
-def _of_pages(source: Source, shared: Settings) -> Settings:
-    """Return what of the settings for all sources is meant for this one: a page's columns are not the tables'."""
-    own = columns(source.format)
+def _of_pages(source: Source, shared: Settings, tables: bool, of_pages: set[str]) -> Settings:
+    """Return what of the settings for all sources is meant for this one: a page's columns are not the tables'.
+
+    Nor has each format of pages the others' columns, `of_pages`.
+    """
+    own = None if source.format == ARCHIVE else columns(source.format)
     if own is None:
         return shared
-    kept = {key: value for key, value in shared.items() if key not in ("text_column", "id_column")}
+    kept = {key: value for key, value in shared.items() if not tables or key not in ("text_column", "id_column")}
     if isinstance(kept.get("keep_columns"), list):
-        kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own]
+        kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own or not (tables or name in of_pages)]
     return kept
 
 

@@ -5,19 +5,18 @@ last part of what was named (`pages`, `posts.csv`), and for a folder or glob the
 """
 
 import glob
-import gzip
 import hashlib
 import io
 import os
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import BinaryIO, cast
 
 from pipeline.errors import SourceError
+from pipeline.unpacking import PACKED, Unpacked, packed_as, packing
 
-COMPRESSED = (".gz",)
+COMPRESSED = tuple(PACKED)
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Source:
     path: str
     format: str = ""
     alone: bool = True  # named itself, not found in a folder or by a glob
+    part: Callable[[], BinaryIO] | None = None  # opens its bytes where it is a part of another file
 
 
 def expand(named: Sequence[str]) -> list[Source]:
@@ -106,37 +106,58 @@ def suffix(path: str) -> str:
     ('.html', '')
     """
     name = path.lower()
-    for packed in COMPRESSED:
-        name = name.removesuffix(packed)
-    return Path(name).suffix
+    return Path(name.removesuffix(packed_as(name))).suffix
 
 
 def open_bytes(source: Source) -> io.BufferedReader:
-    """Open a source for reading, unpacked by suffix; raises `SourceError` where it cannot be opened."""
+    """Open a source for reading, unpacked by suffix; raises `SourceError` where it cannot be opened, or is packed twice.
+
+    What is packed, or a part of an archive, has at most 256 MiB where it is read whole: beyond, that is a `DamagedError`.
+    """
+    packed = packed_as(source.path)
+    if not packed and source.part is None:
+        return open_stored(source)
+    unpacked = Unpacked(open_stored(source), packed)
+    file: io.BufferedReader = io.BufferedReader(cast(io.RawIOBase, unpacked), 1 << 17)
+    if packed:
+        _refuse_second_packing(source, file)
+    return file
+
+
+def open_stored(source: Source) -> io.BufferedReader:
+    """Open a source for reading as it is stored, packed or not; raises `SourceError` where it cannot be opened."""
     try:
-        if source.path.lower().endswith(".gz"):
-            return io.BufferedReader(cast(io.RawIOBase, gzip.open(source.path, "rb")), 1 << 20)
+        if source.part is not None:
+            return cast(io.BufferedReader, source.part())
         return io.BufferedReader(io.FileIO(source.path), 1 << 20)
     except OSError as error:
         raise SourceError(f"{source.path}: cannot be opened ({error.strerror}). Check its permissions.") from error
 
 
+def _refuse_second_packing(source: Source, file: io.BufferedReader) -> None:
+    try:
+        inner = packing(file.peek(8))
+    except OSError:  # whoever reads the file meets the damage again
+        return
+    if inner:
+        file.close()
+        raise SourceError(f"{source.path}: packed twice ({inner} in {packed_as(source.path)}). Unpack it once.")
+
+
 def blocks_of(source: Source, size: int) -> Iterator[bytes]:
     """Return a source's bytes, unpacked, block by block of at least `size` bytes, the last one shorter.
 
-    Of a damaged archive all that stands before the damage comes, then its error: `OSError`, `EOFError` or `zlib.error`.
+    Of a damaged archive all that stands before the damage comes, then its error, a `DamagedError`.
     """
     with open_bytes(source) as file:
-        raw: Any = getattr(file, "raw", file)
-        read = getattr(raw, "read1", raw.read)  # of a cut .gz, GzipFile.read1 gives all before the cut, read does not
         held = bytearray()
         try:
-            while piece := read(size):
+            while piece := file.read1(size):
                 held += piece
                 if len(held) >= size:
                     yield bytes(held)
                     held.clear()
-        except (OSError, EOFError, zlib.error):
+        except OSError:
             yield bytes(held)
             raise
         yield bytes(held)
@@ -146,8 +167,8 @@ def head(source: Source, size: int = 65536) -> bytes:
     """Return the first bytes of a source, unpacked."""
     with open_bytes(source) as file:
         try:
-            return file.read1(size)  # of a cut .gz, what is there
-        except (OSError, EOFError) as error:
+            return file.read1(size)  # of a cut archive, what is there
+        except OSError as error:
             raise SourceError(f"{source.path}: cannot be read ({error}).") from error
 
 
@@ -159,6 +180,10 @@ def size_of(source: Source) -> int:
 def small_file(source: Source, most: int = 1 << 20) -> bytes:
     """Return a source's bytes as they lie on the disk, or none if there are more than `most`, or it cannot be read."""
     try:
+        if source.part is not None:
+            with source.part() as file:
+                content = file.read(most + 1)
+            return content if len(content) <= most else b""
         return Path(source.path).read_bytes() if 0 < size_of(source) <= most else b""
     except OSError:
         return b""

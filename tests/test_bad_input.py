@@ -14,7 +14,7 @@ from pipeline.artifacts import Store
 from pipeline.cli import main
 
 NOBODY = 65534
-FORMATS = "csv, database, html, jsonl, parquet, sql_dump, text"
+FORMATS = "csv, database, html, jsonl, parquet, sql_dump, text, warc"
 CHAT = '{"prompt": "Hi", "response": "Yo"}\n'
 
 

@@ -28,10 +28,10 @@ from pipeline.readers import reader
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
 from pipeline.run import Run, versions
-from pipeline.source_plan import ROW_FIELDS, plan
+from pipeline.source_plan import ROW_FIELDS, opened, plan
 from pipeline.sources import Source, content_hash, size_of, small_file
 
-VERSION = 1  # of what the stage and the readers make of a source; it enters the fingerprint
+VERSION = 2  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 
@@ -51,7 +51,7 @@ def ingest(
     table: str | None = None,
     query: str | None = None,
 ) -> Artifact:
-    """Read files, folders, globs and live databases into documents.
+    """Read files, folders, globs and live databases into documents; of an archive (zip, tar) each member by its own format.
 
     A source is a path, a database's URL, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its
     own, among them those of its reader. The columns that are named for all sources are the tables': pages and text files beside
@@ -87,7 +87,7 @@ def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: S
         return draft.publish(
             {"in": sum(part["in"] for part in parts), "kept": kept, "rejected": rejected},
             counts=[{"reason": reason, "rejected": count} for reason, count in _reasons(parts).items()],
-            versions=versions("pyarrow", "pandas", "resiliparse", "sqlparse"),
+            versions=versions("pyarrow", "pandas", "resiliparse", "fastwarc", "sqlparse"),
             run=run.facts(),
         )
 
@@ -148,9 +148,10 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
 
     def read() -> dict[str, Any]:
         parts = Parts(work, number)
-        for source, settings in sources:
-            for found in _documents(source, settings):
-                parts.add(source, found)
+        for named, of_named in sources:
+            for source, settings in opened(named, of_named):
+                for found in _documents(source, settings) if isinstance(settings, dict) else (settings,):
+                    parts.add(source, found)
         return parts.close()
 
     return remembered(work / f"{number:05}.json", read)

@@ -2,8 +2,11 @@
 
 import gzip
 import hashlib
+import io
 import os
 import shutil
+import tarfile
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,7 +182,7 @@ def test_columns_named_for_all_sources_are_the_tables_and_pages_keep_their_own(r
         ("posts.csv:3", "C"),
     ]
     alone = refused(SourceError, [str(page)], "x", run, **settings)
-    assert alone == f"{page}: no column 'body'. It has: text, title."
+    assert alone == f"{page}: no column 'body'. It has: text, title, url, date, language."
 
 
 def test_a_kept_column_that_a_jsonl_batch_lacks_is_null_there(run, tmp_path, monkeypatch):
@@ -339,3 +342,83 @@ def test_a_store_without_hard_links_gets_copies(run, posts, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.hardlink_to", refused)
     assert len(rows_of(ingest([str(posts)], "posts", run, text_column="body"))) == 2
+
+
+def test_an_archive_of_pages_beside_a_page_becomes_documents(run, tmp_path):
+    folder = tmp_path / "crawl"
+    folder.mkdir()
+    (folder / "a.html").write_text("<p>Hello")
+    head = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:7>\r\nWARC-Target-URI: https://a.example/\r\n"
+    pages = [b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>World", b"HTTP/1.1 404 Gone\r\n\r\n"]
+    records = [f"{head}Content-Length: {len(page)}\r\n\r\n".encode() + page + b"\r\n\r\n" for page in pages]
+    (folder / "b.warc.gz").write_bytes(b"".join(map(gzip.compress, records)))
+    made = ingest([str(folder)], "crawl", run, keep_columns=["url"])
+    assert [(row["id"], row["text"]) for row in rows_of(made)] == [("crawl/a.html", "Hello"), ("crawl/b.warc.gz:7", "World")]
+    assert rows_of(made)[1]["url"] == "https://a.example/"
+    assert [row["error"] for row in rows_of(made, "rejected")] == ["HTTP status 404"]
+
+
+FILES = {
+    "a.html": b"<p>Hello",
+    "b/posts.csv": b"title,body\nT,World\nU,\n",
+    "c.txt.gz": gzip.compress(b"packed", mtime=0),
+    "d.png": b"\x89PNG",
+    "e.db": b"SQLite format 3\x00",
+    "../f.txt": b"up",
+}
+OF_MEMBERS = {"/a.html": "Hello", "/b/posts.csv:1": "World", "/c.txt.gz": "packed"}
+
+
+def archive(path):
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name, content in FILES.items():
+                zipped.writestr(name, content)
+        return
+    with tarfile.open(path, "w:gz") as packed:
+        for name, content in FILES.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
+
+
+@pytest.mark.parametrize("name", ["in.zip", "in.tgz"])
+def test_the_members_of_an_archive_are_read_each_by_its_format(run, tmp_path, name):
+    archive(tmp_path / name)
+    made = ingest([str(tmp_path / name)], "in", run, text_column="body", keep_columns=["title"])
+    assert {row["id"]: row["text"] for row in rows_of(made)} == {f"{name}{part}": text for part, text in OF_MEMBERS.items()}
+    assert sorted((row["source"], row["place"], row["error"]) for row in rows_of(made, "rejected")) == [
+        (name, "../f.txt", "its path leads out of the archive"),
+        (f"{name}/b/posts.csv", "2", "the text is empty"),
+        (f"{name}/d.png", "", "no reader for this kind of file (--format says how to read it)"),
+        (f"{name}/e.db", "", "a database in an archive cannot be read. Unpack it first"),
+    ]
+
+
+def test_an_archive_in_a_folder_is_read_with_the_files_beside_it(run, tmp_path):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    archive(folder / "in.zip")
+    (folder / "z.html").write_text("<p>Beside")
+    made = ingest([str(folder)], "in", run, text_column="body")
+    assert [row["id"] for row in rows_of(made)] == [*(f"all/in.zip{part}" for part in OF_MEMBERS), "all/z.html"]
+
+
+def test_the_format_that_is_set_for_an_archive_is_its_members(run, tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as zipped:
+        zipped.writestr("page", "<p>Hi")
+    made = ingest([{"path": str(tmp_path / "in.zip"), "format": "html", "engine": "soup"}], "in", run)
+    assert [(row["id"], row["text"]) for row in rows_of(made)] == [("in.zip/page", "Hi")]
+
+
+def test_a_setting_that_no_member_can_have_is_refused(run, tmp_path):
+    archive(tmp_path / "in.zip")
+    message = refused(RecipeError, [{"path": str(tmp_path / "in.zip"), "colour": "red"}], "in", run)
+    assert "'colour' is no setting of csv, database" in message
+
+
+def test_an_archive_that_is_none_says_so(run, tmp_path):
+    (tmp_path / "in.zip").write_text("plain")
+    assert refused(SourceError, [str(tmp_path / "in.zip")], "in", run) == (
+        "no document was read: in.zip: the archive cannot be read to its end (File is not a zip file)"
+    )
