@@ -141,7 +141,8 @@ def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str |
     """Read SOURCES (files, folders, globs) into documents.
 
     HTML, WARC, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also packed (.gz, .zst,
-    .zip, .tar ...); PostgreSQL, MySQL and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the rest goes on.
+    .zip, .tar ...); PostgreSQL, MySQL and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the
+    rest goes on.
 
     \b
     Example:
