@@ -1,8 +1,10 @@
 """The clean section of a recipe -> checked steps; every problem is found, and all are told at once."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -217,13 +219,12 @@ def _identity(value: Any) -> Any:  # noqa: ANN401  any setting's value
     if isinstance(value, tuple):
         return [_identity(item) for item in value]
     if isinstance(value, PhraseList):
-        return {"phrases": len(value.phrases), "sha256": _sha256([list(value.phrases), list(value.patterns)])}
+        return {"phrases": len(value.phrases), "sha256": _sha256(value.phrases, value.patterns)}
     if isinstance(value, Reference):
-        return {"texts": len(value.texts), "sha256": _sha256([list(value.texts), list(value.places)])}
+        return {"texts": len(value.texts), "sha256": _sha256(value.texts, value.places)}
     return value
 
 
-def _sha256(content: object) -> str:
-    import hashlib
-
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
+@lru_cache(64)  # asked for each shard and step, and a list may hold 50,000 phrases
+def _sha256(*parts: tuple[str, ...]) -> str:
+    return hashlib.sha256(canonical([list(part) for part in parts]).encode()).hexdigest()
