@@ -158,10 +158,9 @@ def _passes(steps: list[Step]) -> list[Pass]:
     passes: list[Pass] = []
     before: list[Step] = []
     alone: list[Step] = []
-    kinds = groupby(steps, key=lambda step: step.filter.kind if step.filter.kind != "recurring" else step.number)
-    for kind, group in kinds:
+    for _, group in groupby(steps, key=lambda step: step.filter.kind if step.filter.kind == "duplicates" else step.number):
         run = list(group)
-        if kind == "duplicates" or run[0].filter.kind in WAITING:
+        if run[0].filter.kind in WAITING:
             passes.append(Pass(len(passes), before, alone, run))
             before, alone = run, []
         else:
