@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ EXCERPT = 80  # characters
 
 def preview(artifact: Artifact, samples: int = 3) -> list[dict[str, Any]]:
     """Return, for each step, its counts; for each bound, how many went by it, a histogram and the documents nearest to it."""
-    ledger = pa.concat_tables([read_shard(file) for file in artifact.files("removed")])
+    ledger, removed_from = _ledger(artifact), artifact.files("removed")
     measures = [read_shard(file) for file in artifact.files("measures")]
     values = pa.concat_tables(measures) if measures else None
     steps, columns = [], {"id": pa.nulls(0)}
@@ -39,10 +40,16 @@ def preview(artifact: Artifact, samples: int = 3) -> list[dict[str, Any]]:
             gone = own.filter(pc.and_(pc.equal(own["measure"], name), pc.is_in(own["bound"], words)))
             removed = gone.num_rows if len(step["bounds"]) > 1 else count["removed"]
             bounds.append(
-                {"measure": name, "bound": bound, "removed": removed, **_shape(known, bound), **_cases(gone, samples)}
+                {
+                    "measure": name,
+                    "bound": bound,
+                    "removed": removed,
+                    **_shape(known, bound),
+                    **_cases(gone, removed_from, samples),
+                }
             )
         if not bounds:
-            bounds.append({"measure": None, "bound": None, "removed": count["removed"], **_cases(own, samples)})
+            bounds.append({"measure": None, "bound": None, "removed": count["removed"], **_cases(own, removed_from, samples)})
         steps.append({**count, "bounds": bounds})
     return steps
 
@@ -93,38 +100,50 @@ def _beside(edge: float, bound: float, spaced: npt.NDArray[np.float64]) -> bool:
     return bool((spaced[at - 1] + edge) / 2 < bound < (spaced[at + 1] + edge) / 2)
 
 
-def _cases(gone: pa.Table, samples: int) -> dict[str, Any]:
+def _ledger(artifact: Artifact) -> pa.Table:
+    """Return why documents went, without their texts, and where each one stands: the shard, and the row in it."""
+    tables = [
+        read_shard(file, ["id", "filter", "measure", "value", "bound", "evidence", "twin"])
+        for file in artifact.files("removed")
+    ]
+    placed = [
+        table.append_column("shard", pa.repeat(pa.scalar(shard), len(table))).append_column(
+            "row", pa.array(np.arange(len(table)))
+        )
+        for shard, table in enumerate(tables)
+    ]
+    return pa.concat_tables(placed)
+
+
+def _cases(gone: pa.Table, files: Sequence[Path], samples: int) -> dict[str, Any]:
     """Return some documents that went: those whose value is nearest to the bound, first of all."""
-    if not gone.num_rows or not samples:
-        return {"samples": []}
-    distance = np.array(
-        [_distance(value, bound) for value, bound in zip(*(gone[key].to_pylist() for key in ("value", "bound")), strict=True)]
-    )
-    rows = gone.take(pa.array(np.argsort(distance, kind="stable")[:samples]))
-    texts, offsets, _ = flat_text(rows)
+    nearest = pa.array(np.argsort(_distances(gone), kind="stable")[:samples])
     return {
         "samples": [
-            {
-                "id": row["id"],
-                "value": row["value"],
-                "twin": row["twin"],
-                "text": _excerpt(row, texts, int(offsets[at]), int(offsets[at + 1])),
-            }
-            for at, row in enumerate(rows.select(["id", "value", "twin", "evidence"]).to_pylist())
+            {"id": row["id"], "value": row["value"], "twin": row["twin"], "text": _excerpt(row, files)}
+            for row in gone.take(nearest).to_pylist()
         ]
     }
 
 
-def _distance(value: float | None, bound: str | None) -> float:
+def _distances(gone: pa.Table) -> npt.NDArray[np.float64]:
+    """Return how far each value lies from the bound that it broke; 0 where one of them is no number."""
+    bounds = gone["bound"].combine_chunks().dictionary_encode()
+    numbers = pa.array([_number(bound) for bound in bounds.dictionary.to_pylist()], pa.float64())
+    distance = pc.abs(pc.subtract(gone["value"], numbers.take(bounds.indices)))
+    return np.asarray(pc.fill_null(distance, 0.0).to_numpy())
+
+
+def _number(bound: str) -> float | None:
     try:
-        return abs(value - float(bound.rpartition(" ")[2])) if value is not None and bound is not None else 0.0
+        return float(bound.rpartition(" ")[2])
     except ValueError:
-        return 0.0
+        return None
 
 
-def _excerpt(row: dict[str, Any], texts: pa.Array, first: int, last: int) -> str:
+def _excerpt(row: dict[str, Any], files: Sequence[Path]) -> str:
     found = [span["text"] for span in row["evidence"] or [] if span["text"]]
-    text = found[0] if found else " | ".join(texts[first:last].to_pylist())
+    text = found[0] if found else " | ".join(flat_text(read_shard(files[row["shard"]]).slice(row["row"], 1))[0].to_pylist())
     return " ".join(text.split())[:EXCERPT]
 
 
