@@ -147,10 +147,7 @@ def flat_text(
     if "text" in documents.column_names:
         texts = _one_chunk(documents["text"])
         return texts, np.arange(len(texts) + 1, dtype=np.int64), np.zeros(len(texts), dtype=np.int64)
-    lists = _one_chunk(documents["messages"])
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])  # not .flatten(): wrong on slices with nulls
-    offsets = offsets - offsets[0]
+    values, offsets = messages_of(documents)
     message = np.arange(len(values), dtype=np.int64) - np.repeat(offsets[:-1], np.diff(offsets))
     contents = values.field("content").cast(STRING)
     chosen = np.ones(len(values), dtype=bool)
@@ -176,9 +173,7 @@ def with_texts(documents: pa.Table, texts: pa.LargeStringArray, roles: Sequence[
     if "text" in documents.column_names:
         place = documents.column_names.index("text")
         return documents.set_column(place, documents.schema.field("text"), texts)
-    lists = _one_chunk(documents["messages"])
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+    values, offsets = messages_of(documents)
     role, content = values.field("role").cast(STRING), values.field("content").cast(STRING)
     if roles is not None:
         chosen = pc.is_in(role, pa.array(list(roles), STRING))
@@ -186,7 +181,20 @@ def with_texts(documents: pa.Table, texts: pa.LargeStringArray, roles: Sequence[
     else:
         content = texts
     struct = pa.StructArray.from_arrays([role, content], fields=list(MESSAGES.value_type))
-    nested = pa.ListArray.from_arrays(pa.array((offsets - offsets[0]).astype(np.int32)), struct, type=MESSAGES)
+    return with_messages(documents, struct, offsets)
+
+
+def messages_of(documents: pa.Table) -> tuple[pa.StructArray, Offsets]:
+    """Return all messages behind one another, and the `int64[documents + 1]` offsets of the conversations in them."""
+    lists = _one_chunk(documents["messages"])
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])  # not .flatten(): wrong on slices with nulls
+    return values, offsets - offsets[0]
+
+
+def with_messages(documents: pa.Table, messages: pa.StructArray, offsets: Offsets) -> pa.Table:
+    """Return conversations with these messages, laid out as `messages_of` has them."""
+    nested = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), messages, type=MESSAGES)
     place = documents.column_names.index("messages")
     return documents.set_column(place, documents.schema.field("messages"), nested)
 

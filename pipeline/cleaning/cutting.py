@@ -10,6 +10,7 @@ from filters.kinds import Spans
 from filters.widening import to_lines, to_sentences
 from pipeline.cleaning.hits import Hits, Mask
 from pipeline.cleaning.looking import Ints
+from pipeline.documents import messages_of, with_messages
 
 
 def widened(action: str, texts: pa.Array, hits: Hits) -> Hits:
@@ -111,22 +112,14 @@ def shortened(documents: pa.Table, hits: Hits) -> tuple[pa.Table, Hits, Mask]:
     """End conversations before the turn with the first hit, and before what the assistant leaves without an answer then."""
     first = np.concatenate([[True], hits.document[1:] != hits.document[:-1]]) if len(hits.document) else np.zeros(0, dtype=bool)
     cut = hits.where(first)
-    lists = documents["messages"].combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-    offsets = offsets - offsets[0]
+    values, offsets = messages_of(documents)
     length = np.diff(offsets)
     length[cut.document] = cut.message
     assistant = pc.equal(values.field("role"), "assistant").to_numpy(zero_copy_only=False)
     _end_with_an_answer(offsets, length, cut.document, assistant)
     place = np.arange(len(values)) - np.repeat(offsets[:-1], np.diff(offsets))
     kept = values.filter(pa.array(place < np.repeat(length, np.diff(offsets))))
-    nested = pa.ListArray.from_arrays(
-        pa.array(np.concatenate([[0], np.cumsum(length)]).astype(np.int32)), kept, type=lists.type
-    )
-    column = documents.column_names.index("messages")
-    after = documents.set_column(column, documents.schema.field("messages"), nested)
+    after = with_messages(documents, kept, np.concatenate([[0], np.cumsum(length)]))
     return after, cut, length == 0
 
 
