@@ -1,7 +1,7 @@
 """What a document is, what comes before one and after it; and a batch's flat text with the offsets of the documents in it.
 
-A reader yields `Rows` (columns of a source as they are) and `Rejection`s (what it could not read); `forming` makes documents
-of rows. `flat_text` lays a batch's text out for the filters. What they remove goes to a `ledger`.
+A reader yields `Rows` (columns of a source as they are), `Rejection`s (what it could not read), `Remark`s (what it found out);
+`forming` makes documents of rows. `flat_text` lays a batch's text out for the filters. What they remove goes to a `ledger`.
 
     text   id, text, source, ...            one web page, row or file
     chat   id, messages, source, ...        messages: list<struct<role, content>>
@@ -75,6 +75,12 @@ class Rejection(NamedTuple):
     raw: bytes
 
 
+class Remark(NamedTuple):
+    """What a reader found out about a source that the user had not said: how its bytes are to be read."""
+
+    text: str
+
+
 class Rows(NamedTuple):
     """Rows of a source as it holds them.
 
@@ -86,6 +92,10 @@ class Rows(NamedTuple):
     table: pa.Table
     places: Sequence[str]
     raw: Callable[[int], bytes] | None = None
+
+
+Found = Rows | Rejection | Remark
+"""What a reader yields."""
 
 
 def schema(kind: Kind, extra: Sequence[pa.Field] = ()) -> pa.Schema:

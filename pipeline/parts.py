@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic
-from pipeline.documents import REJECTED, STRING, Rejection, kind_of
+from pipeline.documents import REJECTED, STRING, Rejection, Remark, kind_of
 from pipeline.errors import SourceError
 from pipeline.forming import as_text
 from pipeline.sources import Source
 
 SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many
 MOST_REASONS = 1000  # different ones that are counted apart; rejected/ has them all
+MOST_REMARKS = 1000  # of a task that are kept
 
 
 class Parts:
@@ -26,10 +27,14 @@ class Parts:
         self.tables: list[pa.Table] = []
         self.rejected: list[tuple[str, str, str, bytes]] = []
         self.held, self.rejected_held = 0, 0  # bytes
-        self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "reasons": {}, "kind": None}
+        self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "kind": None}
+        self.counts |= {"reasons": {}, "remarks": []}
 
-    def add(self, source: Source, found: pa.Table | Rejection) -> None:
-        """Take documents, or a rejection, of a source."""
+    def add(self, source: Source, found: pa.Table | Rejection | Remark) -> None:
+        """Take documents, a rejection, or a remark, of a source."""
+        if isinstance(found, Remark):
+            self.counts["remarks"] += [[source.name, found.text]] * (len(self.counts["remarks"]) < MOST_REMARKS)
+            return
         if isinstance(found, Rejection):
             self._reject(source, found)
             return

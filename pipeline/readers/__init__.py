@@ -1,9 +1,9 @@
 """Readers: a source -> its rows, streamed. One module a format; there is no list to edit.
 
 A reader is the function of its module's name. It takes a `Source`, has as keyword-only parameters what a recipe may set, and
-yields `Rows` (at most some ten thousand, or 16 MiB, at a time) and a `Rejection` for each piece that it cannot read. Its module
-names the `SUFFIXES` it is chosen by and, where the suffix does not tell, a `sniff(head: bytes) -> bool`; its `SCHEMA` where
-its columns are always the same.
+yields `Rows` (at most some ten thousand, or 16 MiB, at a time), a `Rejection` for each piece that it cannot read, and a
+`Remark` on what it found out about the source that the user did not say. Its module names the `SUFFIXES` it is chosen by and,
+where the suffix does not tell, a `sniff(head: bytes) -> bool`; its `SCHEMA` where its columns are always the same.
 """
 
 import importlib
@@ -13,11 +13,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from pipeline.documents import Rejection, Rows
+from pipeline.documents import Found
 from pipeline.errors import SourceError, did_you_mean
 from pipeline.sources import Source, head, suffix
 
-Reader = Callable[..., Iterator[Rows | Rejection]]
+Reader = Callable[..., Iterator[Found]]
 
 
 @cache

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
-from pipeline.documents import STRING, Rejection, Rows
+from pipeline.documents import STRING, Found, Rejection, Remark, Rows
 from pipeline.errors import SourceError
 from pipeline.forming import form, no_column
 from pipeline.parts import Parts, mixed, place, unified
@@ -31,11 +31,12 @@ from pipeline.run import Run, versions
 from pipeline.source_plan import ROW_FIELDS, opened, plan
 from pipeline.sources import Source, content_hash, size_of, small_file
 
-VERSION = 2  # of what the stage and the readers make of a source; it enters the fingerprint
+VERSION = 3  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
+MOST_SAID = 5  # sources of which is told how they were read
 RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 
-SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64())])
+SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("read_as", STRING)])
 Settings = dict[str, Any]
 
 
@@ -82,8 +83,10 @@ def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: S
             raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
         if repeated := _repeated_ids(draft.work) if any(settings["id_column"] for _, settings in planned) else 0:
             run.progress.say(f"{repeated} documents have an id that another one has")
+        remarks = [remark for part in parts for remark in part["remarks"]]
+        _say(run, remarks)
         _finish(draft, len(tasks))
-        _write_sources(draft, [source for source, _ in planned], hashes)
+        _write_sources(draft, [source for source, _ in planned], hashes, remarks)
         return draft.publish(
             {"in": sum(part["in"] for part in parts), "kept": kept, "rejected": rejected},
             counts=[{"reason": reason, "rejected": count} for reason, count in _reasons(parts).items()],
@@ -157,7 +160,7 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
     return remembered(work / f"{number:05}.json", read)
 
 
-def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
+def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection | Remark]:
     """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected."""
     try:
         yield from _formed(source, settings)
@@ -167,7 +170,7 @@ def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Reject
         yield Rejection("", str(error), small_file(source))
 
 
-def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection]:
+def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection | Remark]:
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
     read = reader(source.format)(source, **own)
@@ -182,7 +185,7 @@ def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection
             yield found
 
 
-def _filled(source: Source, read: Iterator[Rows | Rejection], names: Sequence[str]) -> Iterator[Rows | Rejection]:
+def _filled(source: Source, read: Iterator[Found], names: Sequence[str]) -> Iterator[Found]:
     """Give rows the columns they lack, all NULL; raises `SourceError` in the end where no row of the source has one."""
     met: dict[str, None] = {}
     for found in read:
@@ -232,13 +235,32 @@ def _finish(draft: Draft, tasks: int) -> None:
     remembered(draft.work / "finished.json", finish)
 
 
-def _write_sources(draft: Draft, sources: list[Source], hashes: list[str]) -> None:
-    sizes = [_size(source) for source in sources]
-    table = pa.table(
-        [[source.name for source in sources], [source.format for source in sources], hashes, sizes], schema=SOURCES
-    )
+def _say(run: Run, remarks: list[tuple[str, str]]) -> None:
+    for name, text in remarks[:MOST_SAID]:
+        run.progress.say(f"{name}: {text}")
+    if (more := len(remarks) - MOST_SAID) > 0:
+        run.progress.say(f"and {more} more sources, which sources/ tells of")
+
+
+def _write_sources(draft: Draft, sources: list[Source], hashes: list[str], remarks: list[tuple[str, str]]) -> None:
+    """List the sources: name, format, hash and bytes of each, and what its reader found out about it (`read_as`)."""
+    read_as: dict[str, list[str]] = {source.name: [] for source in sources}
+    for name, text in remarks:
+        home = next(name[:end] for end in _ends(name) if name[:end] in read_as)  # a member of an archive is told of with it
+        read_as[home].append(f"{name[len(home) + 1 :]}: {text}" if name != home else text)
+    names, formats = [source.name for source in sources], [source.format for source in sources]
+    said = ["; ".join(read_as[name]) or None for name in names]
+    table = pa.table([names, formats, hashes, [_size(source) for source in sources], said], schema=SOURCES)
     with atomic(draft.path / "sources" / "00000.parquet") as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def _ends(name: str) -> Iterator[int]:
+    """Return where the paths end that a name lies under, the longest first."""
+    end = len(name)
+    while end > 0:
+        yield end
+        end = name.rfind("/", 0, end)
 
 
 def _reasons(parts: list[dict[str, Any]]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline import parts
 from pipeline.artifacts import Store
+from pipeline.documents import Remark, Rows
 from pipeline.engine.local import Local
 from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.run import Run, Silent
@@ -66,7 +67,23 @@ def test_the_sources_are_noted_with_format_hash_and_size(run, posts):
     made = ingest([str(posts)], "posts", run, text_column="body")
     digest = hashlib.sha256(posts.read_bytes()).hexdigest()
     size = posts.stat().st_size
-    assert rows_of(made, "sources") == [{"name": "posts.csv", "format": "csv", "sha256": digest, "bytes": size}]
+    noted = {"name": "posts.csv", "format": "csv", "sha256": digest, "bytes": size, "read_as": None}
+    assert rows_of(made, "sources") == [noted]
+
+
+def test_what_a_reader_found_out_is_noted_with_the_source_and_told(tmp_path, posts, monkeypatch):
+    def found_out(source, **settings):
+        yield Remark("in English")
+        yield Rows(pa.table({"body": ["Hello"]}), ["1"])
+
+    told = []
+    monkeypatch.setattr("pipeline.readers.csv.csv", found_out)
+    monkeypatch.setattr(Silent, "say", lambda _, line: told.append(line))
+    with zipfile.ZipFile(posts.with_name("more.zip"), "w") as archive:
+        archive.write(posts, "a/posts.csv")
+    made = ingest([str(posts.parent)], "posts", Run(Store(tmp_path / "store"), Local(1)), text_column="body")
+    assert [row["read_as"] for row in rows_of(made, "sources")] == ["a/posts.csv: in English", "in English"]
+    assert told == ["in/more.zip/a/posts.csv: in English", "in/posts.csv: in English"]
 
 
 def test_paths_workers_and_clock_do_not_enter_the_identity(run, posts, tmp_path):
