@@ -134,6 +134,12 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
 @click.option("--text-column", help="The column that holds the text, or a template: '{title}\\n\\n{body}'.")
 @click.option("--id-column", help="The column that holds each row's own id, which is kept.")
 @click.option("--keep-columns", help="Columns that ride along: a,b or all.")
+@click.option("--chat-by", help="The column that tells a row's conversation: rows are turns.")
+@click.option("--role-column", help="The column that tells whose turn a row is.")
+@click.option("--order-by", help="The column that turns are sorted by.")
+@click.option(
+    "--role", "roles", multiple=True, metavar="NAME=ROLE", help="What a name in the role column means: agent=assistant."
+)
 @click.option("--table", help="The table of a dump or a database.")
 @click.option("--query", help="A SELECT to run on a database.")
 @stage_options
@@ -149,18 +155,29 @@ def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str |
       prep ingest pages/ --name wiki
       prep ingest dump.sql --table posts --text-column '{title}: {body}' --id-column id
       prep ingest postgresql://me@host/shop --query 'SELECT id, body FROM posts ORDER BY id' --text-column body
+      prep ingest tickets.csv --chat-by ticket --role-column author --role agent=assistant --order-by sent --text-column body
     """
     from pipeline.flow import ingest_all, recipe_for
 
     columns = flags.pop("keep_columns")
     keep = None if columns is None else columns if columns == "all" else [column.strip() for column in columns.split(",")]
     template = flags["text_column"] and flags["text_column"].replace("\\n", "\n").replace("\\t", "\t")
-    given = given_flags(**{**flags, "text_column": template, "format": flags.pop("format_"), "keep_columns": keep})
+    roles = dict(_role(said) for said in flags.pop("roles")) or None
+    given = given_flags(
+        **{**flags, "text_column": template, "format": flags.pop("format_"), "keep_columns": keep, "roles": roles}
+    )
     given.pop("format_", None)
     if not sources and config is None:
         raise click.UsageError("Name what to read, like `prep ingest pages/ posts.csv`, or a recipe with --config.")
     recipe = recipe_for("ingest", config, run)
     tell(list(ingest_all(recipe, run, name=name, sources=sources, flags=given)), as_json=as_json)
+
+
+def _role(said: str) -> tuple[str, str]:
+    name, equals, role = said.rpartition("=")
+    if not equals:
+        raise click.UsageError(f"--role {said}: write it as NAME=ROLE, like agent=assistant.")
+    return name, role
 
 
 @main.command()

@@ -41,7 +41,7 @@ def form(
         why = _why_no_messages(body)
     else:
         kind = "text"
-        body = _text(source, table, text_column)
+        body = text_of(source, table, text_column)
         why = _why_no_text(body)
     ids, why_id = _ids(source, rows, id_column)
     why = pc.coalesce(why, why_id)
@@ -51,19 +51,19 @@ def form(
     extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
         if name not in CORE:
-            columns[name] = _column(source, table, name)
+            columns[name] = column_of(source, table, name)
         elif name != (text_column or body_name):  # that is the body itself
-            columns[f"own_{name}"] = _column(source, table, name)
+            columns[f"own_{name}"] = column_of(source, table, name)
     fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
     formed = pa.table(columns)
     bad = why.is_valid()
     if not pc.any(bad).as_py():
         return formed.cast(schema(kind, fields)), []
-    rejections = list(_rejections(rows, why))
-    return formed.filter(pc.invert(bad)).cast(schema(kind, fields)), rejections
+    return formed.filter(pc.invert(bad)).cast(schema(kind, fields)), list(rejections(rows, why))
 
 
-def _column(source: Source, table: pa.Table, name: str) -> pa.ChunkedArray:
+def column_of(source: Source, table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return a column; raises `SourceError` where the source has none of this name."""
     if name not in table.column_names:
         raise no_column(source, name, table.column_names)
     return table[name]
@@ -79,7 +79,7 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_large_string(column.type):
         return column
     if pa.types.is_nested(column.type):
-        cells = [None if cell is None else _json(cell).decode() for cell in column.to_pylist()]
+        cells = [None if cell is None else as_json(cell).decode() for cell in column.to_pylist()]
         return pa.chunked_array([pa.array(cells, STRING)])
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         cells = [None if cell is None else cell.decode("utf-8", "replace") for cell in column.to_pylist()]
@@ -87,7 +87,8 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(STRING)
 
 
-def _text(source: Source, table: pa.Table, text_column: str | None) -> pa.ChunkedArray:
+def text_of(source: Source, table: pa.Table, text_column: str | None) -> pa.ChunkedArray:
+    """Return the text of each row: a column's, or a template's over columns; raises `SourceError` where there is none."""
     if text_column is None:
         if "text" not in table.column_names:
             raise SourceError(
@@ -96,12 +97,12 @@ def _text(source: Source, table: pa.Table, text_column: str | None) -> pa.Chunke
             )
         return as_text(table["text"])
     if "{" not in text_column or text_column in table.column_names:
-        return as_text(_column(source, table, text_column))
+        return as_text(column_of(source, table, text_column))
     parts: list[pa.Scalar | pa.ChunkedArray] = []
     for literal, field in _template(source, text_column):
         parts.append(pa.scalar(literal, STRING))
         if field is not None:
-            parts.append(as_text(_column(source, table, field)).fill_null(""))
+            parts.append(as_text(column_of(source, table, field)).fill_null(""))
     joined = pc.binary_join_element_wise(*parts, pa.scalar("", STRING))
     return joined if isinstance(joined, pa.ChunkedArray) else pa.chunked_array([joined])
 
@@ -139,21 +140,23 @@ def _why_no_messages(messages: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedArray, pa.Scalar | pa.ChunkedArray]:
     if id_column is not None:
-        ids = as_text(_column(source, rows.table, id_column))
+        ids = as_text(column_of(source, rows.table, id_column))
         empty = pc.if_else(pc.equal(ids, ""), f"the id column {id_column!r} is empty", pa.scalar(None, pa.string()))
         return ids, pc.if_else(pc.is_null(ids), f"the id column {id_column!r} is NULL", empty)
     ids = [f"{source.name}:{place}" if place else source.name for place in rows.places]
     return pa.chunked_array([pa.array(ids, STRING)]), pa.scalar(None, pa.string())
 
 
-def _rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:
+def rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:
+    """Return the rows that have a reason not to be taken, with their bytes, or their cells as JSON."""
     bad = np.flatnonzero(why.is_valid().to_numpy())
     cells = rows.table.take(pa.array(bad)).to_pylist()
     for index, row in zip(bad, cells, strict=True):
-        yield Rejection(rows.places[index], why[int(index)].as_py(), rows.raw(int(index)) if rows.raw else _json(row))
+        yield Rejection(rows.places[index], why[int(index)].as_py(), rows.raw(int(index)) if rows.raw else as_json(row))
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
+    """Return a value as JSON, bytes that are no UTF-8 in base64."""
     import orjson
 
     return orjson.dumps(value, default=lambda cell: _bytes(cell) if isinstance(cell, bytes) else str(cell))

@@ -23,8 +23,16 @@ ROW_FIELDS: Fields = {
     "text_column": (str | None, None),
     "id_column": (str | None, None),
     "keep_columns": (list[str] | Literal["all"] | None, None),
+    "chat_by": (str | None, None),
+    "role_column": (str | None, None),
+    "order_by": (str | None, None),
+    "roles": (dict[str, Literal["user", "assistant", "system", "tool"]] | None, None),
 }
-"""What `forming.form` makes of rows: the same for every format."""
+"""What `threads` and `forming` make of rows: the same for every format."""
+
+
+OF_THREADS = ("chat_by", "role_column", "order_by", "roles")
+OF_TABLES = ("text_column", "id_column", *OF_THREADS)
 
 
 def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
@@ -165,7 +173,7 @@ def _of_pages(source: Source, shared: Settings, tables: bool, of_pages: set[str]
     own = None if source.format == ARCHIVE else columns(source.format)
     if own is None:
         return shared
-    kept = {key: value for key, value in shared.items() if not tables or key not in ("text_column", "id_column")}
+    kept = {key: value for key, value in shared.items() if not tables or key not in OF_TABLES}
     if isinstance(kept.get("keep_columns"), list):
         kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own or not (tables or name in of_pages)]
     return kept
@@ -178,6 +186,13 @@ def _settings(source: Source, shared: Settings, own: Settings) -> tuple[Settings
     wanted = {**{key: value for key, value in shared.items() if key in fields}, **own}
     if isinstance(wanted.get("keep_columns"), str) and wanted["keep_columns"] != "all":
         wanted["keep_columns"] = [name.strip() for name in wanted["keep_columns"].split(",")]
-    if "shape" in of_reader and "text_column" in wanted:
-        wanted.setdefault("shape", "text")  # rows whose text is named are no chats
-    return check(fields, wanted, f"ingest, {source.path}")
+    if "shape" in of_reader and wanted.keys() & {"text_column", "chat_by"}:
+        wanted.setdefault("shape", "text")  # rows whose text is named are no chats, and turns are no whole ones
+    checked, problems = check(fields, wanted, f"ingest, {source.path}")
+    if bool(wanted.get("chat_by")) != bool(wanted.get("role_column")):
+        problems.append(
+            f"ingest, {source.path}: `chat_by` and `role_column` go together: whose turn a row is, and in which thread"
+        )
+    elif not wanted.get("chat_by"):
+        problems += [f"ingest, {source.path}: {key!r} is for rows with `chat_by`" for key in OF_THREADS[2:] if wanted.get(key)]
+    return checked, problems

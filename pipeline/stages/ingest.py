@@ -28,8 +28,9 @@ from pipeline.readers import reader
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
 from pipeline.run import Run, versions
-from pipeline.source_plan import ROW_FIELDS, opened, plan
+from pipeline.source_plan import OF_THREADS, ROW_FIELDS, opened, plan
 from pipeline.sources import Source, content_hash, size_of, small_file
+from pipeline.threads import threads
 
 VERSION = 3  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
@@ -38,6 +39,7 @@ RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("read_as", STRING)])
 Settings = dict[str, Any]
+Role = Literal["user", "assistant", "system", "tool"]
 
 
 def ingest(
@@ -49,18 +51,23 @@ def ingest(
     text_column: str | None = None,
     id_column: str | None = None,
     keep_columns: list[str] | Literal["all"] | None = None,
+    chat_by: str | None = None,
+    role_column: str | None = None,
+    order_by: str | None = None,
+    roles: dict[str, Role] | None = None,
     table: str | None = None,
     query: str | None = None,
 ) -> Artifact:
     """Read files, folders, globs and live databases into documents; of an archive (zip, tar) each member by its own format.
 
     A source is a path, a database's URL, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its
-    own, among them those of its reader. The columns that are named for all sources are the tables': pages and text files beside
+    own, among them those of its reader. With `chat_by` and `role_column` rows are turns of conversations: see
+    `pipeline.threads`. The columns that are named for all sources are the tables': pages and text files beside
     them have their own. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
     """
     shared = {
         "format": format, "text_column": text_column, "id_column": id_column, "keep_columns": keep_columns,
-        "table": table, "query": query,
+        "chat_by": chat_by, "role_column": role_column, "order_by": order_by, "roles": roles, "table": table, "query": query,
     }  # fmt: skip
     planned = plan(sources, {key: value for key, value in shared.items() if value is not None})
     with _on_disk(planned, run) as local:
@@ -153,29 +160,33 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
         parts = Parts(work, number)
         for named, of_named in sources:
             for source, settings in opened(named, of_named):
-                for found in _documents(source, settings) if isinstance(settings, dict) else (settings,):
+                for found in _documents(source, settings, work) if isinstance(settings, dict) else (settings,):
                     parts.add(source, found)
         return parts.close()
 
     return remembered(work / f"{number:05}.json", read)
 
 
-def _documents(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection | Remark]:
+def _documents(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
     """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected."""
     try:
-        yield from _formed(source, settings)
+        yield from _formed(source, settings, work)
     except SourceError as error:
         if source.alone:
             raise
         yield Rejection("", str(error), small_file(source))
 
 
-def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection | Remark]:
+def _formed(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
     read = reader(source.format)(source, **own)
-    if source.format in RAGGED and isinstance(settings["keep_columns"], list):
-        read = _filled(source, read, settings["keep_columns"])
+    if source.format in RAGGED:
+        read = _filled(source, read, _named(settings))
+    if settings["chat_by"] is not None:
+        read = threads(
+            source, read, work, **{key: for_rows.pop(key) for key in (*OF_THREADS, "text_column") if key in for_rows}
+        )
     for found in read:
         if isinstance(found, Rows):
             documents, rejected = form(source, found, **for_rows)
@@ -183,6 +194,13 @@ def _formed(source: Source, settings: Settings) -> Iterator[pa.Table | Rejection
             yield from rejected
         else:
             yield found
+
+
+def _named(settings: Settings) -> list[str]:
+    """Return the columns that the settings name beside the text's."""
+    kept = settings["keep_columns"] if isinstance(settings["keep_columns"], list) else []
+    told = (settings[key] for key in ("chat_by", "role_column", "order_by"))
+    return list(dict.fromkeys([*kept, *(name for name in told if name is not None)]))
 
 
 def _filled(source: Source, read: Iterator[Found], names: Sequence[str]) -> Iterator[Found]:

@@ -150,16 +150,16 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, mo
     whole = ingest([str(folder)], "pages", Run(Store(tmp_path / "other"), Local(1)))
     read = stage._documents
 
-    def stumble(source, settings):
+    def stumble(source, *given):
         if source.name.endswith("2.txt"):
             raise KeyboardInterrupt
-        return read(source, settings)
+        return read(source, *given)
 
     monkeypatch.setattr(stage, "_documents", stumble)
     with pytest.raises(KeyboardInterrupt):
         ingest([str(folder)], "pages", run)
     opened = []
-    monkeypatch.setattr(stage, "_documents", lambda source, settings: opened.append(source.name) or read(source, settings))
+    monkeypatch.setattr(stage, "_documents", lambda source, *given: opened.append(source.name) or read(source, *given))
     again = ingest([str(folder)], "pages", run)
     assert opened == ["pages/2.txt"]
     assert (again.ref, bytes_of(again)) == (whole.ref, bytes_of(whole))
@@ -439,3 +439,36 @@ def test_an_archive_that_is_none_says_so(run, tmp_path):
     assert refused(SourceError, [str(tmp_path / "in.zip")], "in", run) == (
         "no document was read: in.zip: the archive cannot be read to its end (File is not a zip file)"
     )
+
+
+def test_rows_of_a_table_become_chats_by_their_thread(run, tmp_path):
+    path = tmp_path / "tickets.csv"
+    path.write_text("ticket,who,at,body\n7,agent,2,Yo\n7,user,1,Hi\n8,user,1,Hello\n8,agent,2,\n")
+    roles = {"agent": "assistant"}
+    settings = {"chat_by": "ticket", "role_column": "who", "order_by": "at", "roles": roles, "text_column": "body"}
+    made = ingest([str(path)], "tickets", run, keep_columns=["ticket"], **settings)
+    (chat,) = [row for row in rows_of(made) if row["ticket"] == "7"]
+    assert chat["id"] == "tickets.csv:ticket=7"
+    assert chat["messages"] == [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]
+
+
+def test_turns_of_conversations_may_lack_a_column_in_some_lines(run, tmp_path):
+    path = tmp_path / "turns.jsonl"
+    path.write_text(
+        '{"t": 7, "who": "user", "text": "Hi"}\n'
+        '{"t": 7, "who": "assistant", "text": "Yo", "at": 2}\n'
+        '{"t": 8, "who": "user", "text": "Hi", "at": 1}\n'
+    )
+    made = ingest([str(path)], "turns", run, chat_by="t", role_column="who", order_by="at")
+    assert [row["error"] for row in rows_of(made, "rejected")] == ["row 1: the column 'at' is NULL"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"chat_by": "t"}, "`chat_by` and `role_column` go together"),
+        ({"order_by": "at"}, "'order_by' is for rows with `chat_by`"),
+    ],
+)
+def test_settings_of_conversations_without_one_another_are_refused(run, posts, settings, problem):
+    assert problem in refused(RecipeError, [str(posts)], "posts", run, **settings)
