@@ -20,22 +20,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
-from pipeline.documents import STRING, Found, Rejection, Remark, Rows
+from pipeline.documents import STRING
 from pipeline.errors import SourceError
-from pipeline.forming import form, no_column
 from pipeline.parts import Parts, mixed, place, unified
-from pipeline.readers import reader
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
+from pipeline.reading import documents
 from pipeline.run import Run, versions
-from pipeline.source_plan import OF_THREADS, ROW_FIELDS, opened, plan
-from pipeline.sources import Source, content_hash, size_of, small_file
-from pipeline.threads import threads
+from pipeline.source_plan import opened, plan
+from pipeline.sources import Source, content_hash, size_of
 
 VERSION = 3  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 MOST_SAID = 5  # sources of which is told how they were read
-RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("read_as", STRING)])
 Settings = dict[str, Any]
@@ -160,63 +157,11 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
         parts = Parts(work, number)
         for named, of_named in sources:
             for source, settings in opened(named, of_named):
-                for found in _documents(source, settings, work) if isinstance(settings, dict) else (settings,):
+                for found in documents(source, settings, work) if isinstance(settings, dict) else (settings,):
                     parts.add(source, found)
         return parts.close()
 
     return remembered(work / f"{number:05}.json", read)
-
-
-def _documents(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
-    """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected."""
-    try:
-        yield from _formed(source, settings, work)
-    except SourceError as error:
-        if source.alone:
-            raise
-        yield Rejection("", str(error), small_file(source))
-
-
-def _formed(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
-    own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
-    for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
-    read = reader(source.format)(source, **own)
-    if source.format in RAGGED:
-        read = _filled(source, read, _named(settings))
-    if settings["chat_by"] is not None:
-        read = threads(
-            source, read, work, **{key: for_rows.pop(key) for key in (*OF_THREADS, "text_column") if key in for_rows}
-        )
-    for found in read:
-        if isinstance(found, Rows):
-            documents, rejected = form(source, found, **for_rows)
-            yield documents
-            yield from rejected
-        else:
-            yield found
-
-
-def _named(settings: Settings) -> list[str]:
-    """Return the columns that the settings name beside the text's."""
-    kept = settings["keep_columns"] if isinstance(settings["keep_columns"], list) else []
-    told = (settings[key] for key in ("chat_by", "role_column", "order_by"))
-    return list(dict.fromkeys([*kept, *(name for name in told if name is not None)]))
-
-
-def _filled(source: Source, read: Iterator[Found], names: Sequence[str]) -> Iterator[Found]:
-    """Give rows the columns they lack, all NULL; raises `SourceError` in the end where no row of the source has one."""
-    met: dict[str, None] = {}
-    for found in read:
-        if isinstance(found, Rows):
-            met.update(dict.fromkeys(found.table.column_names))
-            for name in names:
-                if name not in found.table.column_names:
-                    nulls = pa.nulls(found.table.num_rows, STRING)
-                    found = found._replace(table=found.table.append_column(name, nulls))
-        yield found
-    for name in names:
-        if met and name not in met:
-            raise no_column(source, name, list(met))
 
 
 def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -148,18 +148,18 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, mo
     for number in range(3):
         (folder / f"{number}.txt").write_text(f"page {number}")
     whole = ingest([str(folder)], "pages", Run(Store(tmp_path / "other"), Local(1)))
-    read = stage._documents
+    read = stage.documents
 
     def stumble(source, *given):
         if source.name.endswith("2.txt"):
             raise KeyboardInterrupt
         return read(source, *given)
 
-    monkeypatch.setattr(stage, "_documents", stumble)
+    monkeypatch.setattr(stage, "documents", stumble)
     with pytest.raises(KeyboardInterrupt):
         ingest([str(folder)], "pages", run)
     opened = []
-    monkeypatch.setattr(stage, "_documents", lambda source, *given: opened.append(source.name) or read(source, *given))
+    monkeypatch.setattr(stage, "documents", lambda source, *given: opened.append(source.name) or read(source, *given))
     again = ingest([str(folder)], "pages", run)
     assert opened == ["pages/2.txt"]
     assert (again.ref, bytes_of(again)) == (whole.ref, bytes_of(whole))

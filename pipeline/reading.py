@@ -1,0 +1,75 @@
+"""A planned source and its settings -> documents, rejections and remarks: read, turned into conversations, formed."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.documents import STRING, Found, Rejection, Remark, Rows
+from pipeline.errors import SourceError
+from pipeline.forming import form, no_column
+from pipeline.readers import reader
+from pipeline.source_plan import OF_THREADS, ROW_FIELDS
+from pipeline.sources import Source, small_file
+from pipeline.threads import threads
+
+RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
+
+Settings = dict[str, Any]
+
+
+def documents(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
+    """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected.
+
+    `settings` are the reader's and those of rows, every default filled in; `work` is a folder for what memory does not hold.
+    Raises `SourceError`.
+    """
+    try:
+        yield from _formed(source, settings, work)
+    except SourceError as error:
+        if source.alone:
+            raise
+        yield Rejection("", str(error), small_file(source))
+
+
+def _formed(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
+    own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
+    for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
+    read = reader(source.format)(source, **own)
+    if source.format in RAGGED:
+        read = _filled(source, read, _named(settings))
+    if settings["chat_by"] is not None:
+        read = threads(
+            source, read, work, **{key: for_rows.pop(key) for key in (*OF_THREADS, "text_column") if key in for_rows}
+        )
+    for found in read:
+        if isinstance(found, Rows):
+            documents, rejected = form(source, found, **for_rows)
+            yield documents
+            yield from rejected
+        else:
+            yield found
+
+
+def _named(settings: Settings) -> list[str]:
+    """Return the columns that the settings name beside the text's."""
+    kept = settings["keep_columns"] if isinstance(settings["keep_columns"], list) else []
+    told = (settings[key] for key in ("chat_by", "role_column", "order_by"))
+    return list(dict.fromkeys([*kept, *(name for name in told if name is not None)]))
+
+
+def _filled(source: Source, read: Iterator[Found], names: Sequence[str]) -> Iterator[Found]:
+    """Give rows the columns they lack, all NULL; raises `SourceError` in the end where no row of the source has one."""
+    met: dict[str, None] = {}
+    for found in read:
+        if isinstance(found, Rows):
+            met.update(dict.fromkeys(found.table.column_names))
+            for name in names:
+                if name not in found.table.column_names:
+                    nulls = pa.nulls(found.table.num_rows, STRING)
+                    found = found._replace(table=found.table.append_column(name, nulls))
+        yield found
+    for name in names:
+        if met and name not in met:
+            raise no_column(source, name, list(met))
