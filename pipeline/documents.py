@@ -42,6 +42,8 @@ REJECTED = pa.schema(
     ]
 )
 
+REMARKS = pa.schema([("source", STRING), ("text", STRING), ("before", pa.large_binary()), ("after", pa.large_binary())])
+
 EVIDENCE = pa.list_(
     pa.struct([("label", STRING), ("text", STRING), ("message", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
 )
@@ -76,9 +78,14 @@ class Rejection(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """What a reader found out about a source that the user had not said: how its bytes are to be read."""
+    """What a reader found out about a source that the user had not said: how its bytes are to be read.
+
+    The bytes of a rejected row between `before` and `after` are a source of that one row: a table's header, a statement's head.
+    """
 
     text: str
+    before: bytes = b""
+    after: bytes = b""
 
 
 class Rows(NamedTuple):

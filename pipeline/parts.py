@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic
-from pipeline.documents import REJECTED, STRING, Rejection, Remark, kind_of
+from pipeline.documents import REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
 from pipeline.errors import SourceError
 from pipeline.forming import as_text
 from pipeline.sources import Source
 
 SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many
 MOST_REASONS = 1000  # different ones that are counted apart; rejected/ has them all
-MOST_REMARKS = 1000  # of a task that are kept
 
 
 class Parts:
@@ -28,12 +27,13 @@ class Parts:
         self.rejected: list[tuple[str, str, str, bytes]] = []
         self.held, self.rejected_held = 0, 0  # bytes
         self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "kind": None}
-        self.counts |= {"reasons": {}, "remarks": []}
+        self.counts["reasons"] = {}
+        self.remarks: list[tuple[str, str, bytes, bytes]] = []
 
     def add(self, source: Source, found: pa.Table | Rejection | Remark) -> None:
         """Take documents, a rejection, or a remark, of a source."""
         if isinstance(found, Remark):
-            self.counts["remarks"] += [[source.name, found.text]] * (len(self.counts["remarks"]) < MOST_REMARKS)
+            self.remarks.append((source.name, *found))
             return
         if isinstance(found, Rejection):
             self._reject(source, found)
@@ -68,6 +68,9 @@ class Parts:
         """Write what is left and return the counts."""
         self._flush()
         self._flush_rejected()
+        if self.remarks:
+            with atomic(self.work / f"{self.task:05}.remarks.parquet") as temporary:
+                pq.write_table(_table(self.remarks, REMARKS), temporary, compression="zstd")
         return self.counts
 
     def _flush(self) -> None:
@@ -81,12 +84,15 @@ class Parts:
 
     def _flush_rejected(self) -> None:
         if self.rejected:
-            cells = zip(*self.rejected, strict=True)
-            columns = [pa.array(column, field.type) for column, field in zip(cells, REJECTED, strict=True)]
             with atomic(self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet") as temporary:
-                pq.write_table(pa.table(columns, schema=REJECTED), temporary, compression="zstd")
+                pq.write_table(_table(self.rejected, REJECTED), temporary, compression="zstd")
             self.counts["rejects"] += 1
             self.rejected, self.rejected_held = [], 0
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = [pa.array(cells, field.type) for cells, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    return pa.table(columns, schema=schema)
 
 
 def mixed(path: str, kind: str, before: str) -> str:

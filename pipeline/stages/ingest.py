@@ -3,7 +3,7 @@
     expand the sources, tell their formats, hash their bytes        -> identity
     (rows of a live database are brought to this disk meanwhile)
     a task for each large source, or for a few hundred small ones   -> parts in work/, of at most 32 MiB of text
-    one schema for all parts                                        -> documents/, rejected/, sources/
+    one schema for all parts                                        -> documents/, rejected/, remarks/, sources/
 
 Parts are numbered in the order of the sources' names, whoever made them.
 """
@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ VERSION = 3  # of what the stage and the readers make of a source; it enters the
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 MOST_SAID = 5  # sources of which is told how they were read
 
-SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("read_as", STRING)])
+SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("settings", STRING)])
 Settings = dict[str, Any]
 Role = Literal["user", "assistant", "system", "tool"]
 
@@ -87,10 +88,9 @@ def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: S
             raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
         if repeated := _repeated_ids(draft.work) if any(settings["id_column"] for _, settings in planned) else 0:
             run.progress.say(f"{repeated} documents have an id that another one has")
-        remarks = [remark for part in parts for remark in part["remarks"]]
-        _say(run, remarks)
         _finish(draft, len(tasks))
-        _write_sources(draft, [source for source, _ in planned], hashes, remarks)
+        _write_sources(draft, planned, hashes)
+        _say_remarks(draft, run)
         return draft.publish(
             {"in": sum(part["in"] for part in parts), "kept": kept, "rejected": rejected},
             counts=[{"reason": reason, "rejected": count} for reason, count in _reasons(parts).items()],
@@ -191,39 +191,33 @@ def _finish(draft: Draft, tasks: int) -> None:
         schema = unified(schemas)
         for number, (part, own) in enumerate(zip(parts, schemas, strict=True)):
             place(part, draft.path / "documents" / f"{number:05}.parquet", None if own.equals(schema) else schema)
-        for number, part in enumerate(sorted(draft.work.glob("*.rejected.parquet"))):
-            place(part, draft.path / "rejected" / f"{number:05}.parquet", None)
+        for kind in ("rejected", "remarks"):
+            for number, part in enumerate(sorted(draft.work.glob(f"*.{kind}.parquet"))):
+                place(part, draft.path / kind / f"{number:05}.parquet", None)
         return {"tasks": tasks}
 
     remembered(draft.work / "finished.json", finish)
 
 
-def _say(run: Run, remarks: list[tuple[str, str]]) -> None:
-    for name, text in remarks[:MOST_SAID]:
-        run.progress.say(f"{name}: {text}")
-    if (more := len(remarks) - MOST_SAID) > 0:
-        run.progress.say(f"and {more} more sources, which sources/ tells of")
+def _say_remarks(draft: Draft, run: Run) -> None:
+    """Tell how the first sources were read."""
+    files = sorted((draft.path / "remarks").glob("*.parquet"))
+    said = (f"{row['source']}: {row['text']}" for file in files for row in pq.read_table(file).to_pylist())
+    for line in islice(said, MOST_SAID):
+        run.progress.say(line)
+    if next(said, None):
+        run.progress.say("and so on for more sources: remarks/ has them all")
 
 
-def _write_sources(draft: Draft, sources: list[Source], hashes: list[str], remarks: list[tuple[str, str]]) -> None:
-    """List the sources: name, format, hash and bytes of each, and what its reader found out about it (`read_as`)."""
-    read_as: dict[str, list[str]] = {source.name: [] for source in sources}
-    for name, text in remarks:
-        home = next(name[:end] for end in _ends(name) if name[:end] in read_as)  # a member of an archive is told of with it
-        read_as[home].append(f"{name[len(home) + 1 :]}: {text}" if name != home else text)
-    names, formats = [source.name for source in sources], [source.format for source in sources]
-    said = ["; ".join(read_as[name]) or None for name in names]
-    table = pa.table([names, formats, hashes, [_size(source) for source in sources], said], schema=SOURCES)
+def _write_sources(draft: Draft, planned: list[tuple[Source, Settings]], hashes: list[str]) -> None:
+    rows = [
+        (source.name, source.format, digest, _size(source), canonical(settings))
+        for (source, settings), digest in zip(planned, hashes, strict=True)
+    ]
     with atomic(draft.path / "sources" / "00000.parquet") as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def _ends(name: str) -> Iterator[int]:
-    """Return where the paths end that a name lies under, the longest first."""
-    end = len(name)
-    while end > 0:
-        yield end
-        end = name.rfind("/", 0, end)
+        pq.write_table(
+            pa.table([list(column) for column in zip(*rows, strict=True)], schema=SOURCES), temporary, compression="zstd"
+        )
 
 
 def _reasons(parts: list[dict[str, Any]]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
 import tarfile
@@ -67,13 +68,14 @@ def test_the_sources_are_noted_with_format_hash_and_size(run, posts):
     made = ingest([str(posts)], "posts", run, text_column="body")
     digest = hashlib.sha256(posts.read_bytes()).hexdigest()
     size = posts.stat().st_size
-    noted = {"name": "posts.csv", "format": "csv", "sha256": digest, "bytes": size, "read_as": None}
-    assert rows_of(made, "sources") == [noted]
+    (noted,) = rows_of(made, "sources")
+    assert json.loads(noted.pop("settings"))["text_column"] == "body"
+    assert noted == {"name": "posts.csv", "format": "csv", "sha256": digest, "bytes": size}
 
 
-def test_what_a_reader_found_out_is_noted_with_the_source_and_told(tmp_path, posts, monkeypatch):
+def test_what_a_reader_found_out_is_kept_and_told(tmp_path, posts, monkeypatch):
     def found_out(source, **settings):
-        yield Remark("in English")
+        yield Remark("in English", b"head", b"tail")
         yield Rows(pa.table({"body": ["Hello"]}), ["1"])
 
     told = []
@@ -82,7 +84,8 @@ def test_what_a_reader_found_out_is_noted_with_the_source_and_told(tmp_path, pos
     with zipfile.ZipFile(posts.with_name("more.zip"), "w") as archive:
         archive.write(posts, "a/posts.csv")
     made = ingest([str(posts.parent)], "posts", Run(Store(tmp_path / "store"), Local(1)), text_column="body")
-    assert [row["read_as"] for row in rows_of(made, "sources")] == ["a/posts.csv: in English", "in English"]
+    remark = {"text": "in English", "before": b"head", "after": b"tail"}
+    assert rows_of(made, "remarks") == [{"source": f"in/{name}", **remark} for name in ("more.zip/a/posts.csv", "posts.csv")]
     assert told == ["in/more.zip/a/posts.csv: in English", "in/posts.csv: in English"]
 
 
