@@ -142,13 +142,22 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
 )
 @click.option("--table", help="The table of a dump or a database.")
 @click.option("--query", help="A SELECT to run on a database.")
+@click.option("--retry", metavar="REF", help="Read an artifact's rejected rows again; SOURCES are files of mended ones.")
 @stage_options
-def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
+def ingest(
+    sources: tuple[str, ...],
+    retry: str | None,
+    run: "Run",
+    name: str | None,
+    config: str | None,
+    as_json: bool,
+    **flags: Any,  # noqa: ANN401
+) -> None:
     """Read SOURCES (files, folders, globs) into documents.
 
     HTML, WARC, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also packed (.gz, .zst,
     .zip, .tar ...); PostgreSQL, MySQL and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the
-    rest goes on.
+    rest goes on; `prep rejected` prints it, and --retry reads it again, mended or with other settings.
 
     \b
     Example:
@@ -157,7 +166,7 @@ def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str |
       prep ingest postgresql://me@host/shop --query 'SELECT id, body FROM posts ORDER BY id' --text-column body
       prep ingest tickets.csv --chat-by ticket --role-column author --role agent=assistant --order-by sent --text-column body
     """
-    from pipeline.flow import ingest_all, recipe_for
+    from pipeline.flow import ingest_all, recipe_for, retry_one
 
     columns = flags.pop("keep_columns")
     keep = None if columns is None else columns if columns == "all" else [column.strip() for column in columns.split(",")]
@@ -167,6 +176,10 @@ def ingest(sources: tuple[str, ...], run: "Run", name: str | None, config: str |
         **{**flags, "text_column": template, "format": flags.pop("format_"), "keep_columns": keep, "roles": roles}
     )
     given.pop("format_", None)
+    if retry is not None:
+        recipe = recipe_for("ingest", config, run)
+        tell([retry_one(recipe, run, ref=retry, rows=sources, name=name, flags=given)], as_json=as_json)
+        return
     if not sources and config is None:
         raise click.UsageError("Name what to read, like `prep ingest pages/ posts.csv`, or a recipe with --config.")
     recipe = recipe_for("ingest", config, run)
@@ -204,6 +217,27 @@ def tables(source: str, as_json: bool) -> None:
         click.echo(line, err=True)
     if command := suggestion(source, found):
         click.echo(command)
+
+
+@main.command()
+@click.argument("ref")
+@store_option
+def rejected(ref: str, store: str) -> None:
+    """Print the rejected rows of an ingest artifact as lines of JSON, to be mended.
+
+    Give the lines back, mended, with `prep ingest --retry`; those you delete stay rejected.
+
+    \b
+    Example:
+      prep rejected posts > mend.jsonl
+      prep ingest --retry posts mend.jsonl
+    """
+    from pipeline.artifacts import Store
+    from pipeline.progress import say_line
+    from pipeline.rejections import rejected as rows
+
+    for row in rows(Store(store).find(ref, "ingest")):
+        say_line(row)
 
 
 @main.command()

@@ -9,7 +9,7 @@ A reader yields `Rows` (columns of a source as they are), `Rejection`s (what it 
 Strings have 64-bit offsets (`large_string`), so a batch may hold more than 2 GiB and a kernel knows one width only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ Part = Literal["conversation", "prompt", "response"]
 Offsets = npt.NDArray[np.int64]
 
 STRING = pa.large_string()
+BINARY = pa.large_binary()
 MESSAGES = pa.list_(pa.struct([pa.field("role", STRING, nullable=False), pa.field("content", STRING, nullable=False)]))
 CORE = ("id", "text", "messages", "source")
 
@@ -38,11 +39,11 @@ REJECTED = pa.schema(
         pa.field("source", STRING, nullable=False),
         pa.field("place", STRING, nullable=False),
         pa.field("error", STRING, nullable=False),
-        pa.field("raw", pa.large_binary(), nullable=False),
+        pa.field("raw", BINARY, nullable=False),
     ]
 )
 
-REMARKS = pa.schema([("source", STRING), ("text", STRING), ("before", pa.large_binary()), ("after", pa.large_binary())])
+REMARKS = pa.schema([("source", STRING), ("text", STRING), ("before", BINARY), ("after", BINARY), ("settings", STRING)])
 
 EVIDENCE = pa.list_(
     pa.struct([("label", STRING), ("text", STRING), ("message", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
@@ -80,12 +81,14 @@ class Rejection(NamedTuple):
 class Remark(NamedTuple):
     """What a reader found out about a source that the user had not said: how its bytes are to be read.
 
-    The bytes of a rejected row between `before` and `after` are a source of that one row: a table's header, a statement's head.
+    The bytes of a rejected row between `before` and `after` (a table's header, a statement's head) are a source of that one
+    row, read with the reader's `settings`.
     """
 
     text: str
     before: bytes = b""
     after: bytes = b""
+    settings: Mapping[str, Any] | None = None
 
 
 class Rows(NamedTuple):

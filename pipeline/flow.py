@@ -18,10 +18,12 @@ from pipeline.configs_folder import configs_folder
 from pipeline.errors import PrepError, RecipeError, UsageError
 from pipeline.preview import preview
 from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
+from pipeline.rejections import mended
 from pipeline.run import Run
 from pipeline.source_plan import default_name
 from pipeline.stages.clean import clean, trial
 from pipeline.stages.ingest import ingest
+from pipeline.stages.retry import retry
 from pipeline.stages.tokenize import tokenize
 from pipeline.stages.train import train
 
@@ -57,6 +59,14 @@ def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[
         raise RecipeError(recipe.where, [NO_INGEST])
     for data_set, section in data_sets.items():
         yield _ingest(recipe, name or data_set, _with_flags(section, flags), run)
+
+
+def retry_one(recipe: Recipe, run: Run, *, ref: str, rows: Sequence[str], name: str | None, flags: Settings) -> Artifact:
+    """Read an ingest artifact's rejected rows again: mended ones from files, or all; recipe and flags change settings."""
+    parent = _parents("ingest", [ref], recipe, run)[0]
+    section = recipe.section("ingest")
+    own = {key: value for key, value in section.items() if key != "sources"} if isinstance(section, Mapping) else {}
+    return retry(parent, name or parent.manifest.name, run, rows=mended(rows) if rows else None, changes={**own, **flags})
 
 
 def clean_all(

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import atomic
+from pipeline.artifacts import atomic, canonical
 from pipeline.documents import REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
 from pipeline.errors import SourceError
 from pipeline.forming import as_text
@@ -28,12 +28,12 @@ class Parts:
         self.held, self.rejected_held = 0, 0  # bytes
         self.counts: dict[str, Any] = {"in": 0, "kept": 0, "rejected": 0, "parts": 0, "rejects": 0, "kind": None}
         self.counts["reasons"] = {}
-        self.remarks: list[tuple[str, str, bytes, bytes]] = []
+        self.remarks: list[tuple[str, str, bytes, bytes, str]] = []
 
     def add(self, source: Source, found: pa.Table | Rejection | Remark) -> None:
         """Take documents, a rejection, or a remark, of a source."""
         if isinstance(found, Remark):
-            self.remarks.append((source.name, *found))
+            self.remarks.append((source.name, found.text, found.before, found.after, canonical(found.settings or {})))
             return
         if isinstance(found, Rejection):
             self._reject(source, found)

@@ -19,24 +19,28 @@ RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 Settings = dict[str, Any]
 
 
-def documents(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
+def documents(
+    source: Source, settings: Settings, work: Path, place: str | None = None
+) -> Iterator[pa.Table | Rejection | Remark]:
     """Have a source read, and its rows formed; one among others in a folder that cannot be read at all is rejected.
 
-    `settings` are the reader's and those of rows, every default filled in; `work` is a folder for what memory does not hold.
-    Raises `SourceError`.
+    `settings` are the reader's and those of rows, every default filled in; `work` is a folder for what memory does not hold;
+    `place` is where the source's only row stood in the source that it came from. Raises `SourceError`.
     """
     try:
-        yield from _formed(source, settings, work)
+        yield from _formed(source, settings, work, place)
     except SourceError as error:
         if source.alone:
             raise
         yield Rejection("", str(error), small_file(source))
 
 
-def _formed(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table | Rejection | Remark]:
+def _formed(source: Source, settings: Settings, work: Path, place: str | None) -> Iterator[pa.Table | Rejection | Remark]:
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
     read = reader(source.format)(source, **own)
+    if place is not None:
+        read = _placed(read, place)
     if source.format in RAGGED:
         read = _filled(source, read, _named(settings))
     if settings["chat_by"] is not None:
@@ -50,6 +54,17 @@ def _formed(source: Source, settings: Settings, work: Path) -> Iterator[pa.Table
             yield from rejected
         else:
             yield found
+
+
+def _placed(read: Iterator[Found], place: str) -> Iterator[Found]:
+    """Give rows the place of the one they were; where they are several now, `17`, `17.2`, `17.3`..."""
+    before = 0
+    for found in read:
+        if isinstance(found, Rows):
+            numbers = range(before + 1, before + 1 + len(found.places))
+            before = numbers.stop - 1
+            found = found._replace(places=[place if number == 1 else f"{place}.{number}" for number in numbers])
+        yield found
 
 
 def _named(settings: Settings) -> list[str]:

@@ -196,3 +196,15 @@ def _settings(source: Source, shared: Settings, own: Settings) -> tuple[Settings
     elif not wanted.get("chat_by"):
         problems += [f"ingest, {source.path}: {key!r} is for rows with `chat_by`" for key in OF_THREADS[2:] if wanted.get(key)]
     return checked, problems
+
+
+def resettled(source: Source, settings: Settings, changes: Settings) -> Settings:
+    """Return settings that a source was read with, some of them changed, for the reader that it has now.
+
+    What that reader does not know is left out. Raises `RecipeError`.
+    """
+    had = {key: value for key, value in settings.items() if value is not None}
+    checked, problems = _settings(source, {**had, **changes}, {})
+    if problems:
+        raise RecipeError("ingest", problems)
+    return checked

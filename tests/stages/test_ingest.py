@@ -75,7 +75,7 @@ def test_the_sources_are_noted_with_format_hash_and_size(run, posts):
 
 def test_what_a_reader_found_out_is_kept_and_told(tmp_path, posts, monkeypatch):
     def found_out(source, **settings):
-        yield Remark("in English", b"head", b"tail")
+        yield Remark("in English", b"head", b"tail", {"header": True})
         yield Rows(pa.table({"body": ["Hello"]}), ["1"])
 
     told = []
@@ -84,7 +84,7 @@ def test_what_a_reader_found_out_is_kept_and_told(tmp_path, posts, monkeypatch):
     with zipfile.ZipFile(posts.with_name("more.zip"), "w") as archive:
         archive.write(posts, "a/posts.csv")
     made = ingest([str(posts.parent)], "posts", Run(Store(tmp_path / "store"), Local(1)), text_column="body")
-    remark = {"text": "in English", "before": b"head", "after": b"tail"}
+    remark = {"text": "in English", "before": b"head", "after": b"tail", "settings": '{"header":true}'}
     assert rows_of(made, "remarks") == [{"source": f"in/{name}", **remark} for name in ("more.zip/a/posts.csv", "posts.csv")]
     assert told == ["in/more.zip/a/posts.csv: in English", "in/posts.csv: in English"]
 
