@@ -220,27 +220,6 @@ def tables(source: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("ref")
-@store_option
-def rejected(ref: str, store: str) -> None:
-    """Print the rejected rows of an ingest artifact as lines of JSON, to be mended.
-
-    Give the lines back, mended, with `prep ingest --retry`; those you delete stay rejected.
-
-    \b
-    Example:
-      prep rejected posts > mend.jsonl
-      prep ingest --retry posts mend.jsonl
-    """
-    from pipeline.artifacts import Store
-    from pipeline.progress import say_line
-    from pipeline.rejections import rejected as rows
-
-    for row in rows(Store(store).find(ref, "ingest")):
-        say_line(row)
-
-
-@main.command()
 @click.argument("refs", nargs=-1, metavar="[REF]...")
 @click.option("--slop-list", "slop_lists", multiple=True, help="A phrase list: its shipped name, or a file; may be repeated.")
 @stage_options
@@ -485,6 +464,27 @@ def slop(what: str, slop_lists: tuple[str, ...], samples: int, store: str, as_js
         say_json(asdict(found))
     else:
         click.echo("\n".join(in_words(found)))
+
+
+@main.command()
+@click.argument("ref")
+@store_option
+def rejected(ref: str, store: str) -> None:
+    """Print the rejected rows of an ingest artifact as lines of JSON, to be mended.
+
+    Give the lines back, mended, with `prep ingest --retry`; those you delete stay rejected.
+
+    \b
+    Example:
+      prep rejected posts > mend.jsonl
+      prep ingest --retry posts mend.jsonl
+    """
+    from pipeline.artifacts import Store
+    from pipeline.progress import say_line
+    from pipeline.rejections import rejected as rows
+
+    for row in rows(Store(store).find(ref, "ingest")):
+        say_line(row)
 
 
 @main.command()
