@@ -87,6 +87,24 @@ def connect(members: Ints, offsets: Ints, parent: Ints) -> None:
 
 
 @kernel
+def connect_alike(members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, parent: Ints) -> None:
+    """Connect in `parent` those members of each bucket that are alike, or that others which are alike lead to.
+
+    Bucket k is `members[bounds[k]:bounds[k + 1]]`, document i has the set `hashes[offsets[i]:offsets[i + 1]]`.
+    """
+    bits = outlines(hashes, offsets)
+    for bucket in range(len(bounds) - 1):
+        for at in range(bounds[bucket] + 1, bounds[bucket + 1]):
+            for before in range(bounds[bucket], at):
+                one, other = members[before], members[at]
+                a, b = _root(parent, one), _root(parent, other)
+                if a == b or _far(bits, offsets, one, other, threshold):
+                    continue
+                if jaccard(hashes, offsets, one, other, threshold) >= threshold:
+                    parent[max(a, b)] = min(a, b)
+
+
+@kernel
 def roots(parent: Ints) -> Ints:
     """Return the least document that each one is connected with."""
     return np.array([_root(parent, document) for document in range(len(parent))])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.clusters import Buckets, buckets, by_document, connect, jaccard, roots, survivors
+from filters.clusters import Buckets, buckets, by_document, connect, connect_alike, jaccard, roots, survivors
 
 SETS = st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=8), min_size=2, max_size=9)
 GROUPS = st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=9), max_size=5)
@@ -142,3 +142,18 @@ def test_a_bucket_holds_all_eligible_documents_of_a_key_in_their_order(rows):
     groups = [[row for row, (key, flag) in enumerate(rows) if flag and key == wanted] for wanted in range(4)]
     shared = [group for group in groups if len(group) > 1]
     assert [own.tolist() for own in np.split(found.members, found.offsets[1:-1])] == (shared or [[]])
+
+
+@given(SETS, GROUPS, THRESHOLDS)
+def test_members_of_a_bucket_are_connected_where_a_chain_of_alike_ones_leads(sets, groups, threshold):
+    groups = candidates_within(groups, len(sets))
+    parent = np.arange(len(sets))
+    found = bucketed(groups)
+    connect_alike(found.members, found.offsets, *packed(sets), threshold, parent)
+    expected = list(range(len(sets)))
+    for group in groups:
+        for one, other in combinations(sorted(group), 2):
+            if similarity(sets[one], sets[other]) >= threshold:
+                least, most = sorted((expected[one], expected[other]))
+                expected = [least if root == most else root for root in expected]
+    assert roots(parent).tolist() == expected
