@@ -1,0 +1,94 @@
+"""Documents -> which of them are held out for validation, so that nothing of what is validated was trained.
+
+Documents that are near duplicates, directly or through others, and on wish those of one source, form a group, and a group is
+trained or held out whole. Which of the two follows from the ids of its documents alone: new data moves a group only where a
+document joins it whose id hashes lower than all others'.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters import clusters, kernels
+from filters.minhash import near_duplicates, shingles
+from pipeline.documents import Offsets
+
+BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
+ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
+LARGEST = 0.1  # a group of more than so much of the validation's share is trained
+ALWAYS_SMALL = 10  # documents: a group that is not too large for any set
+
+Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+
+
+def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> None:
+    """Write what the search for near duplicates needs of a shard's documents: bucket keys, and the sets of their shingles."""
+    found = shingles(texts, offsets)
+    for name, array in (
+        ("keys", near_duplicates(texts, offsets, bands=BANDS, rows=ROWS)),
+        ("sizes", np.diff(found.offsets)),
+        ("hashes", found.hashes),
+    ):
+        np.save(place.with_name(f"{place.name}.{name}.npy"), array)
+
+
+def near(places: Sequence[Path], threshold: float) -> Ints:
+    """Return for each document the least one that near duplicates lead to; `int64[documents]`, over all shards in order."""
+    keys, sizes, hashes = (_gathered(places, name) for name in ("keys", "sizes", "hashes"))
+    parent = np.arange(len(keys))
+    found = clusters.buckets(keys, np.ones(len(keys), dtype=bool))
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    clusters.connect_alike(found.members, found.offsets, hashes, offsets, threshold, parent)
+    roots: Ints = clusters.roots(parent)
+    return roots
+
+
+def _gathered(places: Sequence[Path], name: str) -> npt.NDArray[np.uint64]:
+    return np.concatenate([np.load(place.with_name(f"{place.name}.{name}.npy")) for place in places])
+
+
+def joined(groups: Ints, labels: pa.Array) -> Ints:
+    """Connect the groups of documents that have the same label, such as their source.
+
+    >>> joined(np.array([0, 0, 2, 3]), pa.array(["a", "b", "b", "c"])).tolist()
+    [0, 0, 0, 3]
+    """
+    codes = labels.dictionary_encode().indices.to_numpy().astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)
+    parent = groups.copy()
+    clusters.connect(order, bounds, parent)
+    roots: Ints = clusters.roots(parent)
+    return roots
+
+
+def held_out(ids: pa.LargeStringArray, groups: Ints, share: float) -> npt.NDArray[np.bool_]:
+    """Say which documents are held out for validation: whole groups, chosen by the least hash of a document's id in them.
+
+    A group of more than ten documents and a tenth of what is to be held out is trained.
+
+    >>> held_out(pa.array(["a", "b"], pa.large_string()), np.array([0, 0]), 1.0).tolist()
+    [True, True]
+    """
+    data, bounds = kernels.buffers(ids)
+    one_each = kernels.read_only(np.arange(len(bounds)))
+    hashes = kernels.hash_documents(data, bounds, one_each, np.uint64(ID_SEED))
+    least = np.full(len(ids), np.uint64(0xFFFFFFFFFFFFFFFF))
+    np.minimum.at(least, groups, hashes)
+    drawn = _drawn(least)
+    small = np.bincount(groups, minlength=len(ids)) <= max(ALWAYS_SMALL, LARGEST * share * len(ids))
+    chosen: npt.NDArray[np.bool_] = ((drawn < share) & (small | (share >= 1)))[groups]
+    return chosen
+
+
+def _drawn(hashes: Hashes) -> npt.NDArray[np.float64]:
+    """Return a fraction of 1 for each hash, by another hash: the least of many is no fair draw."""
+    with np.errstate(over="ignore"):
+        mixed = (hashes ^ np.uint64(DRAW_SEED)) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -1,0 +1,85 @@
+"""Which documents are held out: whole groups, and stable."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.tokens.split import held_out, joined, near, write_keys
+
+
+def ids(*names):
+    return pa.array(names, pa.large_string())
+
+
+def groups_of(tmp_path, *shards, threshold=0.5):
+    places = [tmp_path / f"{number:05}" for number in range(len(shards))]
+    for place, texts in zip(places, shards, strict=True):
+        write_keys(pa.array(texts, pa.large_string()), np.arange(len(texts) + 1), place)
+    return near(places, threshold).tolist()
+
+
+WORDS = [f"word{number}" for number in range(60)]
+PAGE = " ".join(WORDS)
+
+
+def test_near_duplicates_are_one_group_also_in_different_shards(tmp_path):
+    changed = " ".join([*WORDS[:30], "another", *WORDS[31:]])
+    assert groups_of(tmp_path, [PAGE, "something else"], [changed]) == [0, 1, 0]
+
+
+def test_a_chain_of_near_duplicates_is_one_group(tmp_path):
+    shift = lambda by: " ".join([*WORDS[by:], *(f"new{number}" for number in range(by))])
+    assert groups_of(tmp_path, [shift(0), shift(10), shift(20), shift(30)], threshold=0.6) == [0, 0, 0, 0]
+
+
+def test_documents_below_the_similarity_are_not_one_group(tmp_path):
+    half = " ".join([*WORDS[:30], *(f"new{number}" for number in range(30))])
+    assert groups_of(tmp_path, [PAGE, half]) == [0, 1]
+
+
+def test_documents_of_one_source_are_one_group():
+    assert joined(np.arange(4), ids("a", "b", "a", "b")).tolist() == [0, 1, 0, 1]
+
+
+NAMES = st.lists(st.text(max_size=5), min_size=1, max_size=40, unique=True)
+
+
+@given(NAMES, st.floats(0, 1), st.data())
+def test_a_group_is_never_cut(names, share, data):
+    groups = np.array([data.draw(st.integers(0, number)) for number in range(len(names))])
+    groups = joined(np.arange(len(names)), pa.array(groups))
+    chosen = held_out(ids(*names), groups, share)
+    for group in set(groups.tolist()):
+        assert len(set(chosen[groups == group].tolist())) == 1
+
+
+@given(NAMES, NAMES, st.floats(0, 1))
+def test_new_documents_do_not_move_the_old_ones(old, new, share):
+    new = [name for name in new if name not in old]
+    before = held_out(ids(*old), np.arange(len(old)), share)
+    after = held_out(ids(*old, *new), np.arange(len(old) + len(new)), share)
+    assert after[: len(old)].tolist() == before.tolist()
+
+
+@given(NAMES, st.floats(0, 1), st.randoms(use_true_random=False))
+def test_the_order_of_documents_does_not_matter(names, share, chance):
+    shuffled = chance.sample(names, len(names))
+    chosen = dict(zip(names, held_out(ids(*names), np.arange(len(names)), share).tolist(), strict=True))
+    again = dict(zip(shuffled, held_out(ids(*shuffled), np.arange(len(names)), share).tolist(), strict=True))
+    assert chosen == again
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_share_held_out_is_the_share_asked_for_whatever_the_groups_size(size):
+    count = 30_000
+    chosen = held_out(ids(*map(str, range(count))), np.arange(count) // size * size, 0.1)
+    assert chosen.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_group_that_would_fill_the_validation_is_trained():
+    count = 1000
+    groups = np.concatenate([np.zeros(100, np.int64), np.arange(100, count)])
+    for trial in range(20):
+        assert not held_out(ids(*(f"{trial}.{number}" for number in range(count))), groups, 0.5)[:100].any()
