@@ -197,7 +197,7 @@ def _role(said: str) -> tuple[str, str]:
 @click.argument("source")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def tables(source: str, as_json: bool) -> None:
-    """List the tables of an SQL dump or an SQLite database: rows, columns, longest texts.
+    """List the tables of an SQL dump, an SQLite or a DuckDB database: rows, columns, longest texts.
 
     The last line is a command that ingests the column with most text. Lengths are bytes, of a dump as written in it.
 

@@ -11,21 +11,28 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.documents import STRING, Rows
+from pipeline.documents import STRING, Rejection, Rows
 from pipeline.errors import SourceError
 from pipeline.readers import format_of
-from pipeline.readers.database import database
+from pipeline.readers.database import database, duckdb
+from pipeline.readers.database.choice import quoted
 from pipeline.readers.sql_dump.survey import Lengths, survey
-from pipeline.sources import Source, expand, size_of
+from pipeline.sources import Source, expand, head, size_of
 
 _NO_TEXT = re.compile(
     r"(?i)(?:date|time|year|interval|decimal|numeric|number|money|smallmoney|float|real|double|bool|bit|uuid|uniqueidentifier"
     r"|enum|set|inet|cidr|oid|geometry|point)\b|timestamp|datetime"
 )
-_COLUMNS = (
-    "SELECT t.name AS t, c.name AS c, c.type AS declared FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c "
-    "WHERE t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_' AND c.hidden <> 1 ORDER BY t.rowid, c.cid"
-)
+_COLUMNS = {
+    "sqlite": "SELECT t.name AS t, c.name AS c, c.type AS declared "
+    "FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c WHERE t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_' AND c.hidden <> 1 ORDER BY t.rowid, c.cid",
+    "duckdb": "SELECT c.table_name AS t, c.column_name AS c, lower(c.data_type) AS declared FROM duckdb_columns() AS c "
+    "JOIN duckdb_tables() AS t USING (table_oid) ORDER BY c.table_oid, c.column_index",
+}
+_LENGTH = {  # of a text in bytes, NULL of anything else
+    "sqlite": "CASE WHEN typeof({column}) = 'text' THEN length(CAST({column} AS BLOB)) END",
+    "duckdb": "CASE WHEN typeof({column}) = 'VARCHAR' THEN strlen(CAST({column} AS VARCHAR)) END",
+}
 _SHOWN = 3
 _CALLS = 200  # tables measured by one query; SQLite takes 500 SELECTs in one
 
@@ -59,7 +66,7 @@ class Table:
 
 
 def tables_of(path: str) -> list[Table]:
-    """Return the tables of an SQL dump or an SQLite database, in its order; raises `SourceError` for anything else."""
+    """Return the tables of an SQL dump or a database in a file, in its order; raises `SourceError` for anything else."""
     sources = expand([path])
     if len(sources) > 1 or not sources[0].alone:
         raise SourceError(f"{path} is more than one file. Name one dump or database.")
@@ -142,43 +149,33 @@ def _is_text(declared: str, kind: pa.DataType) -> bool:
 
 
 def _of_database(source: Source) -> Iterator[Table]:
+    dialect = "duckdb" if duckdb.sniff(head(source, 12)) else "sqlite"
     columns: dict[str, list[tuple[str, str]]] = {}
-    for table, column, declared in _answers(source, _COLUMNS):
+    for table, column, declared in _answers(source, _COLUMNS[dialect]):
         columns.setdefault(table, []).append((column, declared))
     names = list(columns)
     for first in range(0, len(names), _CALLS):
         chosen = names[first : first + _CALLS]
-        query = " UNION ALL ".join(_measures(number, name, columns[name]) for number, name in enumerate(chosen))
-        for number, rows, lengths in _answers(source, query):
+        measures = [_measures(number, name, columns[name], _LENGTH[dialect]) for number, name in enumerate(chosen)]
+        for number, rows, lengths in _answers(source, " UNION ALL ".join(measures)):
             name = chosen[int(number)]
             yield Table(name, int(rows), [*_with_lengths(columns[name], lengths)])
 
 
 def _answers(source: Source, query: str) -> Iterator[list[str]]:
     for piece in database(source, query=query):
-        if not isinstance(piece, Rows):
-            raise SourceError(f"{source.path}: not a readable SQLite database ({piece.error}).")
-        yield from ([*row.values()] for row in piece.table.to_pylist())
+        if isinstance(piece, Rejection):
+            raise SourceError(f"{source.path}: not a readable database ({piece.error}).")
+        if isinstance(piece, Rows):
+            yield from ([*row.values()] for row in piece.table.to_pylist())
 
 
-def _measures(number: int, table: str, columns: Sequence[tuple[str, str]]) -> str:
+def _measures(number: int, table: str, columns: Sequence[tuple[str, str]], length: str) -> str:
     """Write the query for a table's rows and, as one text, the mean length and the longest of each column's texts."""
-    measures = [
-        f"ifnull(avg({_length(column)}), 0) || ' ' || ifnull(max({_length(column)}), 0)"
-        if _is_text(declared, STRING)
-        else "'0 0'"
-        for column, declared in columns
-    ]
+    texts = [length.format(column=quoted(column)) if _is_text(declared, STRING) else "" for column, declared in columns]
+    measures = [f"ifnull(avg({text}), 0) || ' ' || ifnull(max({text}), 0)" if text else "'0 0'" for text in texts]
     joined = " || ' ' || ".join(measures)
-    return f"SELECT {number} AS number, count(*) AS found, {joined} AS lengths FROM {_quoted(table)}"
-
-
-def _length(column: str) -> str:
-    return f"CASE WHEN typeof({_quoted(column)}) = 'text' THEN length(CAST({_quoted(column)} AS BLOB)) END"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f"SELECT {number} AS number, count(*) AS found, {joined} AS lengths FROM {quoted(table)}"
 
 
 def _with_lengths(columns: Sequence[tuple[str, str]], lengths: str) -> Iterator[Column]:

@@ -161,3 +161,16 @@ def test_the_command_prints_lines_where_it_is_piped_or_json(tmp_path: Path) -> N
 def test_the_command_ends_in_one_line_where_there_is_nothing(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["tables", str(tmp_path / "none.sql")])
     assert (done.exit_code, done.stderr) == (1, f"Error: {tmp_path}/none.sql: no such file or folder. Check the path.\n")
+
+
+def test_the_tables_of_a_duckdb_database_are_listed_with_their_texts(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE posts (id INTEGER, body VARCHAR); INSERT INTO posts VALUES (1, 'Grüße'), (2, NULL)")
+    (table,) = tables_of(str(path))
+    assert (table.name, table.rows) == ("posts", 2)
+    assert [(column.name, column.type, column.mean, column.longest) for column in table.columns] == [
+        ("id", "integer", 0.0, 0),
+        ("body", "varchar", 7.0, 7),
+    ]

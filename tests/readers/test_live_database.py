@@ -1,6 +1,7 @@
 """Live databases: a running PostgreSQL, a running MariaDB, and what must hold of both."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +31,7 @@ from pipeline.source_plan import default_name
 from pipeline.stages.ingest import ingest
 
 PASSWORD = "s3cr3t/p@ss:#%w"
+POINTS = ("spooling", "parts", "publishing")
 TEXTS = ["", "plain", "\\N", "\\.", "\\n is no newline", "tab\tline\nline\r\n", "\b\f\v\\", "é 🙂 中文", "'\"", "t" * 70_000]
 BLOBS = [b"", b"\x00", bytes(range(256)), b"\\x41", b"\n\t\\N"]
 
@@ -386,21 +389,29 @@ def test_a_connection_that_breaks_in_the_middle_is_said_in_one_line(live: Live) 
 
 
 @pytest.mark.server
-def test_an_interrupted_ingest_goes_on_to_the_same_bytes(live: Live, tmp_path: Path) -> None:
-    live.sql("CREATE TABLE t (a int PRIMARY KEY, b text)")
-    live.sql("INSERT INTO t VALUES " + ",".join(f"({n}, 'text {n} {'x' * 2000}')" for n in range(20_000)))
-    (tmp_path / "posts.csv").write_text("b\nHello\n")
-    sources = [live.url(), str(tmp_path / "posts.csv")]
-    undisturbed = ingest(sources, "t", Run(Store(tmp_path / "one"), Local(1)), text_column="b")
-    script = "import os, sys, pipeline.stages.ingest as i\nfrom pipeline.cli import main\n"
+def test_runs_killed_while_spooling_while_forming_and_before_publishing_go_on_to_the_same_bytes(live: Live) -> None:
+    script = Path(__file__).parents[1] / "benchmarks" / "live_databases.py"
+    command = [sys.executable, str(script), live.url(), "20000", "--words", "60"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    runs = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert [(found["run"], found.get("same")) for found in runs[1:]] == [(point, True) for point in POINTS]
+
+
+@pytest.mark.server
+def test_a_table_that_changed_after_a_kill_makes_another_artifact_and_the_draft_stays(live: Live, tmp_path: Path) -> None:
+    live.sql(POSTS)
+    script = "import os, pipeline.stages.ingest as i\nfrom pipeline.cli import main\n"
     script += "def die(*_): os.kill(os.getpid(), 9)\ni._finish = die\nmain()"
-    other = tmp_path / "two"
-    flags = ["ingest", *sources, "--text-column", "b", "--store", str(other), "--name", "t", "-q", "--workers", "1"]
+    store = tmp_path / "store"
+    flags = ["ingest", live.url(), "--text-column", "body", "--store", str(store), "-q"]
     assert subprocess.run([sys.executable, "-c", script, *flags], check=False, capture_output=True).returncode == -9
-    assert len(list(other.glob(".live-*"))) == 1
-    resumed = ingest(sources, "t", Run(Store(other), Local(1)), text_column="b")
-    assert (resumed.ref, bytes_of(resumed)) == (undisturbed.ref, bytes_of(undisturbed))
-    assert list(other.glob(".live-*")) == []
+    (draft,) = store.glob("ingest/*")
+    live.sql("UPDATE posts SET body = 'new' WHERE id = 5")
+    made = ingest([live.url()], "live", Run(Store(store), Local(1)), text_column="body")
+    assert [row["text"] for row in documents(made)] == ["World", "new", "Hello"]
+    assert sorted(store.glob("ingest/*")) == sorted([draft, made.path])
+    assert list(store.glob(".live-*")) == []
 
 
 def test_a_folder_that_another_run_holds_is_left_alone(tmp_path: Path) -> None:
@@ -434,6 +445,72 @@ def test_what_cannot_be_asked_is_said_in_one_line(live: Live, asked: dict[str, s
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert live.sql("SELECT count(*) FROM posts").strip() == "1"
+
+
+WRITES = ["INSERT INTO posts VALUES (2)", "UPDATE posts SET id = 2", "DELETE FROM posts", "DROP TABLE posts",
+          "TRUNCATE TABLE posts", "ALTER TABLE posts ADD COLUMN b int", "CREATE TABLE other AS SELECT * FROM posts",
+          "SELECT id FROM posts FOR UPDATE", "INSERT INTO posts VALUES (2) RETURNING id"]  # fmt: skip
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("query", WRITES)
+def test_a_query_that_writes_is_refused(live: Live, query: str) -> None:
+    live.sql("CREATE TABLE posts (id int); INSERT INTO posts VALUES (1)")
+    with pytest.raises(SourceError, match=r"live: the query (gives no rows\. Write a SELECT|fails: .*(?i:read.only).*)\.$"):
+        live.read(query=query)
+    assert live.sql("SELECT * FROM posts").strip() == "1"
+    listed = live.sql("SELECT table_name FROM information_schema.tables WHERE table_schema IN ('public', 'live')")
+    assert listed.strip() == "posts"
+
+
+@pytest.mark.server
+def test_what_a_function_of_a_query_writes_is_not_kept(pg: Live) -> None:
+    pg.read(query="SELECT lo_create(0) AS made")
+    assert pg.sql("SELECT count(*) FROM pg_largeobject_metadata").strip() == "0"
+
+
+@pytest.mark.server
+def test_a_query_without_rows_is_said_in_one_line(live: Live, tmp_path: Path) -> None:
+    live.sql(POSTS)
+    assert live.read(query="SELECT id, body FROM posts WHERE id > 99") == (pa.table({}), [], [])
+    asked = ["--query", "SELECT id, body FROM posts WHERE id > 99", "--text-column", "body", "--store", str(tmp_path / "store")]
+    done = CliRunner().invoke(main, ["ingest", live.url(), *asked])
+    assert done.output == "Error: no document was read: the sources hold no rows.\n"
+
+
+@pytest.mark.server
+def test_a_query_that_fails_after_many_rows_is_said_in_one_line_and_leaves_nothing(live: Live, tmp_path: Path) -> None:
+    numbers = "generate_series(1, 60000) AS g(n)" if live.postgres else "(SELECT seq AS n FROM seq_1_to_60000) g"
+    query = f"SELECT n, 9223372036854775807 + (CASE WHEN n = 60000 THEN 1 ELSE 0 END) AS big FROM {numbers}"
+    store = tmp_path / "store"
+    url = live.url(user="guarded", password=PASSWORD)
+    done = CliRunner().invoke(main, ["ingest", url, "--query", query, "--text-column", "n", "--store", str(store)])
+    assert done.exit_code == 1
+    assert re.fullmatch(r"Error: \w+://[^ ]*/live: the query fails: .*out of range.*\n", done.output)
+    assert [path for path in store.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.server
+def test_a_table_cannot_be_dropped_while_it_is_read(live: Live) -> None:
+    live.sql("CREATE TABLE t (a int PRIMARY KEY, b text)")
+    live.sql("INSERT INTO t VALUES " + ",".join(f"({n}, '{'x' * 1000}')" for n in range(30_000)))
+    found = live_database(live.source())
+    first = next(found)
+    patience = "SET lock_timeout = '200ms'" if live.postgres else "SET lock_wait_timeout = 1"
+    with pytest.raises(AssertionError, match=r"(?i)lock"):
+        live.sql(f"{patience}; DROP TABLE t")
+    assert isinstance(first, Rows)
+    assert first.table.num_rows + sum(piece.table.num_rows for piece in found if isinstance(piece, Rows)) == 30_000
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_host_that_nobody_knows_is_said_in_one_line(scheme: str) -> None:
+    source = live_source(f"{scheme}://me:s3cr3t@no-such-host.invalid/shop")
+    assert source is not None
+    with pytest.raises(SourceError, match=r"^\w+://no-such-host.invalid/shop: .*no-such-host.*\.$") as caught:
+        list(live_database(source, table="t"))
+    assert "\n" not in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.server

@@ -15,7 +15,7 @@ from pipeline.readers.live_database.answers import BATCH, BATCH_BYTES, BINARY, A
 
 SESSION = (
     "SET SESSION time_zone = '+00:00', SESSION net_write_timeout = 3600",
-    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 )
 TABLES = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"

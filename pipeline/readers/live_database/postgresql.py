@@ -7,7 +7,7 @@ replacements over whole columns undo the escapes.
 
 import binascii
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -58,7 +58,7 @@ def ask(address: Address, table: str | None, query: str | None) -> Iterator[Answ
     """
     psycopg = driver(address, "psycopg", "psycopg")
     try:
-        with _connected(psycopg, address) as connection:
+        with closing(_connected(psycopg, address)) as connection:  # without a commit, whatever a query's functions did
             label, keys, select = ("query", [], query) if query else _of_table(connection, address, table)
             names, oids = _described(psycopg, connection, select)
             distinct(address, names)
