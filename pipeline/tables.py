@@ -24,10 +24,12 @@ _NO_TEXT = re.compile(
     r"|enum|set|inet|cidr|oid|geometry|point)\b|timestamp|datetime"
 )
 _COLUMNS = {
-    "sqlite": "SELECT t.name AS t, c.name AS c, c.type AS declared "
-    "FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c WHERE t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_' AND c.hidden <> 1 ORDER BY t.rowid, c.cid",
-    "duckdb": "SELECT c.table_name AS t, c.column_name AS c, lower(c.data_type) AS declared FROM duckdb_columns() AS c "
-    "JOIN duckdb_tables() AS t USING (table_oid) ORDER BY c.table_oid, c.column_index",
+    "sqlite": """
+        SELECT t.name AS t, c.name AS c, c.type AS declared FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c
+        WHERE t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_' AND c.hidden <> 1 ORDER BY t.rowid, c.cid""",
+    "duckdb": """
+        SELECT c.table_name AS t, c.column_name AS c, lower(c.data_type) AS declared
+        FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (table_oid) ORDER BY c.table_oid, c.column_index""",
 }
 _LENGTH = {  # of a text in bytes, NULL of anything else
     "sqlite": "CASE WHEN typeof({column}) = 'text' THEN length(CAST({column} AS BLOB)) END",

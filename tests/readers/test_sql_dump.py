@@ -76,12 +76,14 @@ MARIADB_TABLE = """CREATE TABLE nasty (
   `mood` enum('a,b','c)','it''s'), `tags` set('x','y'), `doc` json, `code` char(8), `name` varchar(255),
   `body` longtext CHARACTER SET utf8mb4,
   `raw` longblob, `short` varbinary(300), `four` binary(4), `bits` bit(10), `at point` point, `key` text,
+  `signed` bigint, `shorter` smallint unsigned, `stamp` timestamp NULL, `u` uuid, `net` inet6, `little` tinyblob,
+  `line` linestring,
   `twice` double GENERATED ALWAYS AS (`ratio` * 2) VIRTUAL,
   PRIMARY KEY (`id`), KEY `tiny` (`tiny`), UNIQUE KEY `u` (`id`,`tiny`), CONSTRAINT `sane` CHECK (`tiny` < 100)
 )"""
 
 
-MARIADB_INTEGERS, MARIADB_FLOATS = (0, 1, 2, 3), (5, 6, 23)
+MARIADB_INTEGERS, MARIADB_FLOATS = (0, 1, 2, 3, 23, 24), (5, 6, 30)
 MARIADB_FORMS = [
     [],
     ["--skip-extended-insert"],
@@ -104,7 +106,12 @@ def mariadb_row(n: int, text: str, blob: bytes) -> list[Any]:
     numbers = [n, n % 2, 2**64 - n, n, f"{n}.50", -n / 3 * 10.0 ** (n * 5 - 50), 0.1 * n]
     times = ["2024-02-29", "2024-12-31 23:59:59.000123", "-12:34:56", 1999]
     words = ["it's", "x,y", '{"a": "\\"quoted\\" \\n"}', text[:8].strip(), text[:255], text]
-    return [*numbers, *times, *words, blob, blob, blob[:4], n * 37, f"POINT({n} -{n}.5)", text[::-1]]
+    return [*numbers, *times, *words, blob, blob, blob[:4], n * 37, f"POINT({n} -{n}.5)", text[::-1], *mariadb_rest(n)]
+
+
+def mariadb_rest(n: int) -> list[Any]:
+    blob = BLOBS[n % len(BLOBS)][:255]
+    return [-(2**63) + n, 65535 - n, "2024-06-01 12:00:00", f"{n:032x}", f"2001:db8::{n:x}", blob, f"LINESTRING(0 0,{n} 1)"]
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +122,8 @@ def filled_mariadb(mariadb: Any) -> Iterator[tuple[Any, list[list[Any]]]]:
     with connection, connection.cursor() as cursor:
         cursor.execute(MARIADB_TABLE)
         names = "id,tiny,big,small,price,ratio,single,day,at,took,y,mood,tags,doc,code,name,body,raw,short,four,bits"
-        names += ",`at point`,`key`"
-        marks = ",".join(["%s"] * 21 + ["ST_PointFromText(%s)", "%s"])
+        names += ",`at point`,`key`,signed,shorter,stamp,u,net,little,line"
+        marks = ",".join(["%s"] * 21 + ["ST_PointFromText(%s)"] + ["%s"] * 7 + ["ST_LineFromText(%s)"])
         for n, text in enumerate(TEXTS):
             blob = BLOBS[n % len(BLOBS)]
             cursor.execute(f"INSERT INTO nasty ({names}) VALUES ({marks})", mariadb_row(n + 1, text, blob))
@@ -124,6 +131,7 @@ def filled_mariadb(mariadb: Any) -> Iterator[tuple[Any, list[list[Any]]]]:
         cursor.execute("CREATE TABLE `we``ird` (`a'b` int)")
         connection.commit()
         connection.decoders = {}  # every cell as the text that the server sends
+        cursor.execute("SET time_zone = '+00:00'")  # a dump's
         cursor.execute(f"SELECT {names},twice FROM nasty ORDER BY id")
         yield mariadb, [typed(row, MARIADB_INTEGERS, MARIADB_FLOATS) for row in cursor.fetchall()]
 
@@ -158,17 +166,19 @@ def test_a_latin1_mariadb_dump_is_decoded(filled_mariadb, tmp_path: Path) -> Non
 # --- PostgreSQL
 
 POSTGRES_TABLE = """CREATE SCHEMA "Odd ""schema"; CREATE TYPE mood AS ENUM ('a,b', 'it''s');
+CREATE TYPE pair AS (number integer, word text);
 CREATE TABLE "Odd ""schema"."nasty; table" (
   id integer PRIMARY KEY, big bigint, small smallint, price numeric(12,2) DEFAULT 0.0 CHECK (price > -1),
   ratio double precision, single real,
   flag boolean DEFAULT true, day date, at timestamp with time zone, took interval, feeling mood, doc jsonb,
   plain json, code character(8),
   name character varying(300) DEFAULT 'a, (b)'::character varying, body text, raw bytea, bits bit(5), uuid uuid,
-  list text[], numbers integer[],
+  list text[], numbers integer[], local timestamp, clock time, zoned timetz, net inet, block cidr, hardware macaddr, markup xml,
+  spot point, area polygon, span int4range, pair pair, paid money, many bit varying(9), search tsvector, key bigserial,
   "strange ""name" text, twice double precision GENERATED ALWAYS AS (ratio * 2) STORED,
   CONSTRAINT "some, check" CHECK (id > 0)
 )"""
-POSTGRES_INTEGERS, POSTGRES_FLOATS = (0, 1, 2), (4, 5)
+POSTGRES_INTEGERS, POSTGRES_FLOATS = (0, 1, 2, 35), (4, 5)
 POSTGRES_AS_THEY_ARE = (13, 16)  # char(n)::text loses its blanks; bytes
 POSTGRES_FORMS = [
     [],
@@ -179,7 +189,23 @@ POSTGRES_FORMS = [
 ]
 POSTGRES_NAMES = [
     *("id", "big", "small", "price", "ratio", "single", "flag", "day", "at", "took", "feeling", "doc", "plain", "code"),
-    *("name", "body", "raw", "bits", "uuid", "list", "numbers", '"strange ""name"'),
+    *(
+        "name",
+        "body",
+        "raw",
+        "bits",
+        "uuid",
+        "list",
+        "numbers",
+        "local",
+        "clock",
+        "zoned",
+        "net",
+        "block",
+        "hardware",
+        "markup",
+    ),
+    *("spot", "area", "span", "pair", "paid", "many", "search", "key", '"strange ""name"'),
 ]
 
 
@@ -188,7 +214,13 @@ def postgres_row(n: int, text: str, blob: bytes) -> list[Any]:
     numbers = [n + 1, -(2**63) + n, -n, f"{n}.50", ratio, 0.1 * n, n % 2 == 0]
     times = ["2024-02-29", "2024-12-31 23:59:59.000123+02", "1 day 02:03:04"]
     words = ["it's", '{"a": "\\"quoted\\" \\n"}', '{"b":  "\\\\"}', text[:8], text[:300], text]
-    return [*numbers, *times, *words, blob, "10101", f"{n:032x}", [text, None, "a,b"], [n, None], text[::-1]]
+    return [*numbers, *times, *words, blob, "10101", f"{n:032x}", [text, None, "a,b"], [n, None], *postgres_rest(n), text[::-1]]
+
+
+def postgres_rest(n: int) -> list[Any]:
+    times, nets = ["1999-01-01 00:00:00.5", "12:34:56.5", "12:34:56+02"], ["10.0.0.1/8", "2001:db8::/32", "08:00:2b:01:02:03"]
+    shapes = ["<a b='c'>it's\n&amp;</a>", "(1,2.5)", "((0,0),(1,1),(1,0))", f"[{n},{n + 5})", '(1,"it\'s ""a"", b\\\\c")']
+    return [*times, *nets, *shapes, f"{n}.25", "0101", "'it''s':1 b:2", 2**40 + n]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +230,7 @@ def filled_postgres(postgres: Any) -> tuple[Any, list[list[Any]]]:
     table = '"Odd ""schema"."nasty; table"'
     with psycopg.connect(host=postgres.socket, user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute(POSTGRES_TABLE)
-        insert = f"INSERT INTO {table} ({','.join(POSTGRES_NAMES)}) VALUES ({','.join(['%s'] * 22)})"
+        insert = f"INSERT INTO {table} ({','.join(POSTGRES_NAMES)}) VALUES ({','.join(['%s'] * len(POSTGRES_NAMES))})"
         for n, text in enumerate(TEXTS):
             connection.execute(insert, postgres_row(n, text, BLOBS[n % len(BLOBS)]))
         connection.execute(f"INSERT INTO {table} (id) VALUES (99)")

@@ -31,11 +31,15 @@ def sniff(head: bytes) -> bool:
     return _SIGNS.match(text) is not None
 
 
-def sql_dump(source: Source, *, table: str | None = None) -> Iterator[Rows | Rejection]:
+def sql_dump(source: Source, *, table: str | None = None, encoding: str = "") -> Iterator[Rows | Rejection]:
     """Read a table of a dump made by mysqldump, mariadb-dump, pg_dump or sqlite3, or of a script of SQL Server or Oracle.
 
     `table` names it, bare or with its schema (`posts`, `public.posts`); a dump that holds rows of one table needs no name. A
     row's place is the table and its number in the dump: `posts:17`.
+
+    `encoding` is for a dump that names no charset or a wrong one, such as a script of SQL Server or Oracle in cp1252, and
+    counts instead of all that the dump says: a name of Python's or the database's (`cp1251`, `WIN1251`, `latin1`). Without it
+    the dump's SET NAMES or client_encoding counts, else UTF-8. Other than MySQL's, `byte` in an error counts UTF-8 then.
 
     Columns have the types of the CREATE TABLE: integers int64 (BIGINT UNSIGNED uint64), FLOAT, DOUBLE and REAL float64, BLOB,
     BINARY, BYTEA, RAW, geometry and MySQL's BIT large_binary, all else large_string with the text that the dump has. Without a
@@ -49,8 +53,8 @@ def sql_dump(source: Source, *, table: str | None = None) -> Iterator[Rows | Rej
 
     Rejected, with their bytes: rows with too few or too many cells, with a cell that is no value of its column's type (SQLite
     holds such) or is not in the dump's charset, and what the dump's end cuts. Raises `SourceError` for a table that is not
-    there, for several tables and no `table`, and for archives (`pg_dump -Fc`).
+    there, for several tables and no `table`, for an unknown encoding, and for archives (`pg_dump -Fc`).
     """
     from pipeline.readers.sql_dump.read import read
 
-    yield from read(source, table)
+    yield from read(source, table, encoding)

@@ -1,6 +1,6 @@
 """A cell of an INSERT -> where its value begins and ends, and how it is written."""
 
-from filters.kernels import kernel
+from filters.kernels import kernel, part
 from pipeline.readers.sql_dump.scan import (
     BACKTICK,
     BARE,
@@ -35,7 +35,7 @@ from pipeline.readers.sql_dump.scan import (
 Cell = tuple[int, int, int, int]
 
 
-@kernel
+@part
 def blank_end(buf: Bytes, p: int, end: int) -> int:
     """Return the place behind white space."""
     while p < end and BLANK[buf[p]]:
@@ -74,7 +74,7 @@ def expression_end(buf: Bytes, p: int, end: int, strings: int) -> int:
     return -1
 
 
-@kernel
+@part
 def _close_cell(buf: Bytes, p: int, end: int, first: int, start: int, stop: int, kind: int, strings: int) -> Cell:
     p = blank_end(buf, p, end)
     if p == end:
@@ -87,7 +87,7 @@ def _close_cell(buf: Bytes, p: int, end: int, first: int, start: int, stop: int,
     return after, first, after, EXPRESSION
 
 
-@kernel
+@part
 def _prefix_kind(letter: int, length: int, strings: int) -> int:
     if length != 1:
         return EXPRESSION
@@ -101,7 +101,7 @@ def _prefix_kind(letter: int, length: int, strings: int) -> int:
     return strings if letter == ord("n") else EXPRESSION
 
 
-@kernel
+@part
 def _function_kind(buf: Bytes, p: int, length: int) -> int:
     if length == 7 and (buf[p] | 32) == ord("r") and (buf[p + 6] | 32) == ord("e"):
         return REPLACE
@@ -110,7 +110,7 @@ def _function_kind(buf: Bytes, p: int, length: int) -> int:
     return EXPRESSION
 
 
-@kernel
+@part
 def _is_null(buf: Bytes, p: int, length: int) -> bool:
     return (
         length == 4
@@ -121,7 +121,7 @@ def _is_null(buf: Bytes, p: int, length: int) -> bool:
     )
 
 
-@kernel
+@part
 def _string_cell(buf: Bytes, p: int, end: int, first: int, kind: int, strings: int) -> Cell:
     stop, escaped = string_end(buf, p + 1, end, QUOTE, kind == E_STRING or (strings != DOUBLED and kind == strings))
     if stop < 0:
@@ -141,7 +141,7 @@ def _dollar_cell(buf: Bytes, p: int, end: int, strings: int) -> Cell:
     return _close_cell(buf, stop + start - p, end, p, start, stop, PLAIN, strings)
 
 
-@kernel
+@part
 def _word_cell(buf: Bytes, p: int, end: int, first: int, strings: int) -> Cell:
     word = p
     while word < end and LOOSE[buf[word]]:
@@ -164,7 +164,7 @@ def _word_cell(buf: Bytes, p: int, end: int, first: int, strings: int) -> Cell:
     return _close_cell(buf, word, end, first, p, word, BARE if length > 0 else EXPRESSION, strings)
 
 
-@kernel
+@part
 def cell_at(buf: Bytes, p: int, end: int, strings: int) -> Cell:
     """Cut the cell that begins at `p`: the place behind it (-1: it does not end before `end`), its start, stop and kind."""
     first = p

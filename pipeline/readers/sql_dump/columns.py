@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.readers.sql_dump.decode import BINARY, BYTEA, TEXT, decode_bytes, decode_integers
+from pipeline.readers.sql_dump.escapes import ROOM
 from pipeline.readers.sql_dump.expressions import value_of
 from pipeline.readers.sql_dump.scan import BARE, EXPRESSION, LINES, NULL, POSTGRES, SQLITE, UNISTR, Bytes, Places
 from pipeline.readers.sql_dump.schema import Column
@@ -40,6 +41,7 @@ class Misfits:
 
     rows: Flags
     why: dict[int, str]
+    charset: str
 
     def add(self, column: Column, bad: Flags, reason: str) -> None:
         """Note the rows whose cell in a column does not fit."""
@@ -49,10 +51,20 @@ class Misfits:
 
 
 def table_of(
-    data: Bytes, cells: Cells, rows: int, columns: Sequence[Column], order: Sequence[int], dialect: int, codec: str
+    data: Bytes,
+    cells: Cells,
+    rows: int,
+    columns: Sequence[Column],
+    order: Sequence[int],
+    dialect: int,
+    codec: str,
+    charset: str,
 ) -> tuple[pa.Table, Misfits]:
-    """Decode the first `rows` rows of `cells` over `data`; `order` gives each column's place in them, -1 for one of NULLs."""
-    misfits = Misfits(np.zeros(rows, np.bool_), {})
+    """Decode the first `rows` rows of `cells` over `data`; `order` gives each column's place in them, -1 for one of NULLs.
+
+    `codec` is what the texts over `data` are in, `charset` what an error calls it.
+    """
+    misfits = Misfits(np.zeros(rows, np.bool_), {}, charset)
     arrays = []
     for column, index in zip(columns, order, strict=True):
         if index < 0:
@@ -83,7 +95,7 @@ def _others(
     binary = pa.types.is_large_binary(column.type)
     form = TEXT if not binary else BYTEA if dialect == POSTGRES else BINARY
     rows, room = len(cells[0]), int((cells[1] - cells[0]).sum())
-    out, offsets = np.empty(room, np.uint8), np.empty(rows + 1, np.int64)
+    out, offsets = np.empty(room + ROOM, np.uint8), np.empty(rows + 1, np.int64)
     valid, bad = np.empty(rows, np.bool_), np.zeros(rows, np.bool_)
     decode_bytes(data, *cells, form, out, offsets, valid, bad)
     if dialect == SQLITE and pa.types.is_floating(column.type):
@@ -119,6 +131,8 @@ def _text(raw: pa.LargeBinaryArray, column: Column, misfits: Misfits, codec: str
             return raw.cast(pa.large_string())
         except pa.ArrowInvalid:
             pass  # the rows at fault are looked for below
+    elif (found := _of_single_bytes(raw, codec)) is not None:
+        return found
     cells: list[str | None] = []
     bad = np.zeros(len(raw), np.bool_)
     for row, cell in enumerate(raw.to_pylist()):
@@ -127,14 +141,38 @@ def _text(raw: pa.LargeBinaryArray, column: Column, misfits: Misfits, codec: str
         except UnicodeDecodeError:
             bad[row] = True
             cells.append(None)
-    misfits.add(column, bad, f"bytes that are not {codec.upper()}")
+    misfits.add(column, bad, f"bytes that are not {misfits.charset.upper()}")
     return pa.array(cells, pa.large_string())
 
 
-def _decode(cell: bytes, codec: str) -> str:
+def _of_single_bytes(raw: pa.LargeBinaryArray, codec: str) -> pa.LargeStringArray | None:
+    """Decode all cells at once; None if the charset has characters of several bytes, or the cells bytes that it lacks."""
+    sizes = _sizes(codec)
+    if sizes is None:
+        return None
+    valid, offsets, data = raw.buffers()
+    places = np.frombuffer(offsets, np.int64)
+    held = memoryview(data)[: places[-1]]
+    try:
+        text = _decode(bytes(held), codec).encode()
+    except UnicodeDecodeError:
+        return None
+    ends = np.concatenate([[0], np.cumsum(sizes[np.frombuffer(held, np.uint8)], dtype=np.int64)])[places]
+    return pa.Array.from_buffers(pa.large_string(), len(raw), [valid, pa.py_buffer(ends), pa.py_buffer(text)])
+
+
+@cache
+def _sizes(codec: str) -> Bytes | None:
+    """Return how many bytes of UTF-8 stand for each byte of a charset, None for a charset of longer characters."""
+    found = [_decode(bytes([byte]), codec, "replace") for byte in range(256)]
+    alone = _decode(bytes(range(256)), codec, "replace") == "".join(found)
+    return np.array([len(char.encode()) for char in found], np.uint8) if alone and set(map(len, found)) == {1} else None
+
+
+def _decode(cell: bytes, codec: str, errors: str = "strict") -> str:
     if codec == "cp1252":  # MySQL's latin1: cp1252, with the five bytes that it leaves open taken from ISO 8859-1
-        return codecs.charmap_decode(cell, "strict", _cp1252())[0]
-    return cell.decode(codec)
+        return codecs.charmap_decode(cell, errors, _cp1252())[0]
+    return cell.decode(codec, errors)
 
 
 @cache

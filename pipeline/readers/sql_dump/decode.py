@@ -72,7 +72,7 @@ def decode_bytes(
     """Write a column's cells one behind the other to `out`, with their `offsets` (`int64[rows + 1]`).
 
     `valid` gets which are not NULL, `bad` which cannot be read. `form` is TEXT, BINARY or BYTEA (whose strings are bytes in
-    hex, or escaped). `out` needs the length of the cells in the dump.
+    hex, or escaped). `out` needs the length of the cells in the dump, and `ROOM` more.
     """
     o = 0
     for row in range(len(starts)):

@@ -1,18 +1,20 @@
 """One cell as a dump writes it -> the bytes that the database holds: a compiled kernel for each way of writing.
 
 Each reads `buf[p:stop]`, writes to `out` from `o` on, and returns the place behind what it wrote, or -1 if it cannot be read.
-None writes more bytes than it reads.
+None writes more bytes than it reads, but `out` needs `ROOM` behind them.
 """
 
 import numpy as np
 
-from filters.kernels import kernel
+from filters.kernels import kernel, part
+from pipeline.readers.sql_dump.runs import BLOCK, copy_all, copy_run
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,
     CLOSE,
     OPEN,
     QUOTE,
     Bytes,
+    begins,
     string_end,
 )
 
@@ -28,10 +30,12 @@ def _table(escapes: dict[str, int]) -> Bytes:
 
 
 MYSQL_TABLE, POSTGRES_TABLE = _table(_MYSQL_ESCAPES), _table(_POSTGRES_ESCAPES)
+MOST_CALLS = 3  # of replace(), one in the other; sqlite3 writes two at most
+ROOM = (MOST_CALLS + 1) * BLOCK  # bytes of `out` behind what is written
 DIGIT = np.array([int(chr(b), 16) if chr(b) in "0123456789abcdefABCDEF" else 99 for b in range(256)], dtype=np.int64)
 
 
-@kernel
+@part
 def _digits(buf: Bytes, p: int, stop: int, base: int, most: int) -> tuple[int, int]:
     value = 0
     last = min(stop, p + most)
@@ -61,54 +65,57 @@ def _put_code_point(out: Bytes, o: int, code: int) -> int:
     return o + 2
 
 
-@kernel
+@part
 def copy(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     """Copy the bytes as they are."""
-    for i in range(stop - p):
-        out[o + i] = buf[p + i]
-    return o + stop - p
+    return copy_all(buf, p, stop, out, o)
 
 
-@kernel
+@part
 def doubled(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     """Undo doubled quotes."""
     while p < stop:
-        out[o] = buf[p]
-        p += 2 if buf[p] == QUOTE else 1
-        o += 1
+        after = copy_run(buf, p, stop, QUOTE, QUOTE, out, o)
+        o += after - p
+        p = after
+        if p < stop:
+            out[o] = QUOTE
+            o += 1
+            p += 2
     return o
 
 
-@kernel
+@part
 def mysql(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     """Undo MySQL's backslash escapes and doubled quotes."""
-    while p < stop:
-        b = buf[p]
-        if b == BACKSLASH:
-            p += 1
-            b = MYSQL_TABLE[buf[p]]
+    while True:
+        after = copy_run(buf, p, stop, BACKSLASH, QUOTE, out, o)
+        o += after - p
+        if after >= stop:
+            return o
+        b = buf[after + 1]
+        if buf[after] == BACKSLASH:
+            b = MYSQL_TABLE[b]
             if b == ord("%") or b == ord("_"):
                 out[o] = BACKSLASH
                 o += 1
-        elif b == QUOTE:
-            p += 1
         out[o] = b
         o += 1
-        p += 1
-    return o
+        p = after + 2
 
 
 @kernel
 def postgres(buf: Bytes, p: int, stop: int, out: Bytes, o: int, in_copy: bool) -> int:
     """Undo PostgreSQL's backslash escapes, those of COPY or of an E'..' string."""
-    while p < stop:
-        b = buf[p]
-        p += 1
-        if b == QUOTE and not in_copy:
-            p += 1
-        elif b == BACKSLASH:
-            b = buf[p]
-            p += 1
+    quote = BACKSLASH if in_copy else QUOTE
+    while True:
+        after = copy_run(buf, p, stop, BACKSLASH, quote, out, o)
+        o += after - p
+        if after >= stop:
+            return o
+        b = buf[after + 1]
+        p = after + 2
+        if buf[after] == BACKSLASH:
             if DIGIT[b] < 8:
                 value, p = _digits(buf, p - 1, stop, 8, 3)
                 b = np.uint8(value & 255)
@@ -123,7 +130,6 @@ def postgres(buf: Bytes, p: int, stop: int, out: Bytes, o: int, in_copy: bool) -
                 b = POSTGRES_TABLE[b]
         out[o] = b
         o += 1
-    return o
 
 
 @kernel
@@ -159,7 +165,7 @@ def bits(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     return o
 
 
-@kernel
+@part
 def bare(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     """Copy a number or `true`/`false`; any other word is an expression."""
     first = buf[p] | 32
@@ -178,14 +184,17 @@ def bare(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
 @kernel
 def replaced(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     r"""Evaluate sqlite3's replace(replace('..','\r',char(13)),'\n',char(10))."""
+    calls = 0
     while p < stop and buf[p] != QUOTE:
         p = p + 8 if p + 8 <= stop and buf[p + 7] == OPEN else stop
-    if p >= stop:
+        calls += 1
+    if p >= stop or calls > MOST_CALLS:
         return -1
     close, _ = string_end(buf, p + 1, stop, QUOTE, False)
     if close < 0:
         return -1
-    written, p = doubled(buf, p + 1, close, out, o), close + 1
+    start = o + calls * BLOCK  # each call moves the text a block back, so that what it copies runs over nothing unread
+    written, p = doubled(buf, p + 1, close, out, start), close + 1
     while p < stop:  # ,'\n',char(10))
         if p + 3 >= stop or buf[p + 1] != QUOTE:
             return -1
@@ -195,22 +204,23 @@ def replaced(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
         code, after = _digits(buf, close + 7, stop, 10, 3)
         if after + 2 > stop or buf[after] != CLOSE or buf[after + 1] != CLOSE or code > 127:
             return -1
-        written = _substitute(out, o, written, buf[p + 2 : close], code)
-        p = after + 2
-    return written
+        written = _substitute(out, start, written, buf[p + 2 : close], code)
+        start, p, calls = start - BLOCK, after + 2, calls - 1
+    return written if calls == 0 else -1
 
 
 @kernel
-def _substitute(out: Bytes, first: int, last: int, pattern: Bytes, code: int) -> int:
-    o, p = first, first
-    while p < last:
-        same = p + len(pattern) <= last
-        for i in range(len(pattern)):
-            same = same and out[p + i] == pattern[i]
-        out[o] = code if same else out[p]
-        p += len(pattern) if same else 1
+def _substitute(out: Bytes, p: int, last: int, pattern: Bytes, code: int) -> int:
+    o = p - BLOCK
+    while True:
+        after = copy_run(out, p, last, pattern[0], pattern[0], out, o)
+        o += after - p
+        if after >= last:
+            return o
+        same = begins(out, after, last, pattern)
+        out[o] = code if same else out[after]
+        p = after + (len(pattern) if same else 1)
         o += 1
-    return o
 
 
 @kernel
@@ -220,9 +230,13 @@ def unistr(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
     stop -= 2  # ')
     if p > stop or buf[p - 1] != QUOTE or buf[stop] != QUOTE:
         return -1
-    while p < stop:
-        b = buf[p]
-        p += 2 if b == QUOTE else 1
+    while True:
+        run = copy_run(buf, p, stop, BACKSLASH, QUOTE, out, o)
+        o += run - p
+        if run >= stop:
+            return o
+        b = buf[run]
+        p = run + (2 if b == QUOTE else 1)
         if b == BACKSLASH and buf[p] != BACKSLASH:
             letter = buf[p]
             length = 4 if letter == ord("u") else 6 if letter == ord("+") else 8 if letter == ord("U") else 0
@@ -236,7 +250,6 @@ def unistr(buf: Bytes, p: int, stop: int, out: Bytes, o: int) -> int:
             p += 1
         out[o] = b
         o += 1
-    return o
 
 
 @kernel

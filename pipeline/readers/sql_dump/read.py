@@ -13,27 +13,37 @@ from pipeline.readers.sql_dump.columns import Cells, table_of
 from pipeline.readers.sql_dump.rows import cut_copy, cut_insert, cut_row
 from pipeline.readers.sql_dump.scan import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.schema import Column
-from pipeline.readers.sql_dump.statements import Session, Statement, TableName, dialect_of, session_of, statements
-from pipeline.readers.sql_dump.window import Window
+from pipeline.readers.sql_dump.statements import (
+    UNSAFE,
+    Session,
+    Statement,
+    TableName,
+    codec_of,
+    dialect_of,
+    session_of,
+    statements,
+)
+from pipeline.readers.sql_dump.window import TOO_LONG, Window
 from pipeline.sources import Source, open_bytes
 
 MOST_ROWS = 10_000
 MOST_BYTES = 8 << 20
 MOST_CELLS = 1_000_000
+_SHOWN = 1 << 20  # bytes of a row that is too long
 _OTHER_FORMATS = {
     b"PGDMP": "an archive of pg_dump. Make a plain dump of it: pg_restore --file=dump.sql {path}",
     b"SQLite format 3\0": "an SQLite database. Make a dump of it: sqlite3 {path} .dump > dump.sql",
 }
 
 
-def read(source: Source, wanted: str | None) -> Iterator[Rows | Rejection]:
+def read(source: Source, wanted: str | None, encoding: str = "") -> Iterator[Rows | Rejection]:
     """Yield a table's rows, and what of them cannot be read; raises `SourceError` if it is not clear which table."""
     with unreadable_charset(source):
         if wanted is None:
             with open_bytes(source) as file:
-                wanted = _only_table(source, file)
+                wanted = _only_table(source, file, encoding)
         with open_bytes(source) as file:
-            yield from Dump(source, file).read(wanted)
+            yield from Dump(source, file, encoding).read(wanted)
 
 
 @contextmanager
@@ -48,8 +58,8 @@ def unreadable_charset(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _only_table(source: Source, file: BinaryIO) -> str | None:
-    dump = Dump(source, file)
+def _only_table(source: Source, file: BinaryIO, encoding: str) -> str | None:
+    dump = Dump(source, file, encoding)
     found: list[str] = []
     for statement in dump.statements():
         dump.skip(statement)
@@ -62,21 +72,38 @@ def _only_table(source: Source, file: BinaryIO) -> str | None:
 
 
 class Dump:
-    """A dump that is being read."""
+    """A dump that is being read, in its own charset or in one that is given."""
 
-    def __init__(self, source: Source, file: BinaryIO) -> None:
+    def __init__(self, source: Source, file: BinaryIO, encoding: str = "") -> None:
         self.source = source
         self.window = Window(file)
         head = self.window.peek(1 << 16)
         for magic, what in _OTHER_FORMATS.items():
             if head.startswith(magic):
                 raise SourceError(f"{source.path} is {what.format(path=source.path)}.")
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        codec = self._recode(dialect_of(head), encoding) if encoding else ""
+        head = self.window.peek(1 << 16)
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")) and not codec:
             head = self._as_utf8(source)
         if head.startswith(b"\xef\xbb\xbf"):
             self.window.start += 3
         self.session: Session = session_of(head)
+        self.session.codec, self.session.fixed = codec or self.session.codec, bool(codec)
         self.met: list[TableName] = []
+
+    def _recode(self, dialect: int, encoding: str) -> str:
+        """Read on in a given encoding; returns the codec of texts from here on. MySQL's blobs stand in a dump as they are."""
+        try:
+            codec = codec_of(encoding, dialect)
+        except LookupError as error:
+            line = f"{self.source.path}: unknown encoding {encoding!r}. Try utf-8, cp1252 or latin1."
+            raise SourceError(line) from error
+        if dialect == MYSQL and codec in UNSAFE:
+            raise LookupError(encoding)
+        if codec == "utf-8" or dialect == MYSQL:
+            return codec
+        self.window.recode(codec)
+        return "utf-8"
 
     def _as_utf8(self, source: Source) -> bytes:
         """Read on in UTF-8, if it is a script that its tool writes in UTF-16; returns how it begins."""
@@ -116,7 +143,7 @@ class Dump:
         for statement in self.statements():
             if statement.kind == "cut" or (statement.kind == "broken" and not statement.table.name):
                 met_broken = True
-                yield _broken(statement, wanted or "statement", 1 + (table.count if table else 0))
+                yield self.broken(statement, wanted or "statement", 1 + (table.count if table else 0))
             elif wanted is None or not self.is_wanted(wanted, statement.table):
                 self.skip(statement)
             else:
@@ -141,10 +168,10 @@ class Dump:
         if not known and not self.window.error:
             yield Rejection("byte 0", "no CREATE TABLE, INSERT or COPY: not an SQL dump, or cut before its first table", b"")
 
-
-def _broken(statement: Statement, label: str, number: int) -> Rejection:
-    what = "the dump ends in the middle of a statement" if statement.kind == "cut" else "a statement that cannot be read"
-    return Rejection(f"{label}:{number}", f"byte {statement.place}: {what}", statement.head)
+    def broken(self, statement: Statement, label: str, number: int) -> Rejection:
+        """Reject a statement as the `number`th row of a table."""
+        what = "the dump ends in the middle of a statement" if statement.kind == "cut" else "a statement that cannot be read"
+        return Rejection(f"{label}:{number}", f"byte {statement.place}: {what}", self.window.original(statement.head))
 
 
 class TableRows:
@@ -161,7 +188,7 @@ class TableRows:
         """Yield a statement's rows."""
         if statement.kind == "broken":
             self.count += 1
-            yield _broken(statement, self.name.name, self.count)
+            yield self.dump.broken(statement, self.name.name, self.count)
             return
         refused = self.arrange(statement)
         status, head = MORE, np.frombuffer(statement.head, np.uint8)
@@ -169,9 +196,22 @@ class TableRows:
             status, after, rows = self.cut(statement, head)
             yield from self._batch(rows, refused)
             self.window.start = after
-            if status == BAD or (status == MORE and not self.window.more()):
+            if status == MORE and self.window.full:
+                yield self._too_long(statement)
+                if self.window.start == self.window.end and self.window.ended:
+                    return
+            elif status == BAD or (status == MORE and not self.window.more()):
                 yield from self.rest(statement)
                 return
+
+    def _too_long(self, statement: Statement) -> Rejection:
+        """Reject a row that is too long to be held, with how it begins; go on behind its line, or at the next INSERT."""
+        window, lines = self.window, statement.kind == "copy"
+        place, raw = window.place, bytes(window.data[window.start : min(window.end, window.start + _SHOWN)])
+        window.skip_past(b"\n" if lines else b"\n" + statement.head)
+        self.count += 1
+        error = f"byte {place}: {TOO_LONG}. Here is its start; reading goes on with the next {'line' if lines else 'INSERT'}"
+        return Rejection(self._place(-1), error, window.original(raw))
 
     def cut(self, statement: Statement, head: Bytes) -> tuple[int, int, int]:
         """Cut a batch of a statement's rows into `cells`; returns the status, the place reached and the rows cut."""
@@ -211,7 +251,7 @@ class TableRows:
         return [c for c in created if c.name in written or not c.generated] or [Column(name) for name in names]
 
     def _first_row(self) -> int:
-        """Count the cells of the first row behind VALUES; -1 if it is cut."""
+        """Count the cells of the first row behind VALUES; -1 if it is cut, or too long."""
         window, none, kinds = self.window, np.zeros(0, np.int64), np.zeros(0, np.uint8)
         while True:
             at = window.data.find(b"(", window.start, window.end)
@@ -219,23 +259,24 @@ class TableRows:
                 after, count = cut_row(window.bytes, at, window.end, 0, self.session.strings, none, none, kinds, 0)
                 if after >= 0:
                     return int(count)
-            if not window.more():
+            if window.full or not window.more():
                 return -1
 
     def _first_line(self) -> int:
-        """Count the fields of a COPY's first line; -1 if it is cut."""
+        """Count the fields of a COPY's first line; -1 if it is cut, or too long."""
         window = self.window
         while True:
             stop = window.data.find(b"\n", window.start, window.end)
             if stop >= 0:
                 return window.data.count(b"\t", window.start, stop) + 1
-            if not window.more():
+            if window.full or not window.more():
                 return -1
 
     def _batch(self, rows: int, refused: str) -> Iterator[Rows | Rejection]:
         spans = self.cells.rows[:rows]
         whole = np.flatnonzero(spans[:, 2] == self.cells.columns)
-        how = (self.columns, self.order, self.session.dialect, self.session.codec)
+        codec = self.session.codec
+        how = (self.columns, self.order, self.session.dialect, codec, self.window.codec or codec)
         table, misfits = table_of(self.window.bytes, self.cells, len(whole), *how)
         why = {int(whole[row]): reason for row, reason in misfits.why.items()}
         for row in np.flatnonzero(spans[:, 2] != self.cells.columns):
@@ -245,11 +286,12 @@ class TableRows:
         elif why:
             whole, table = whole[~misfits.rows], table.filter(pa.array(~misfits.rows))
         if len(whole) and not refused:
-            yield Rows(table, [self._place(row) for row in whole.tolist()])
+            label, first = f"{self.name.name}:", self.count + 1
+            yield Rows(table, [label + str(number) for number in (whole + first).tolist()])
         for row in sorted(why):
             start, stop, _ = spans[row].tolist()
             error = f"byte {self.window.base + start}: {why[row]}"
-            yield Rejection(self._place(row), error, bytes(self.window.data[start:stop]))
+            yield Rejection(self._place(row), error, self.window.original(bytes(self.window.data[start:stop])))
         self.count += rows
 
     def rest(self, statement: Statement) -> Iterator[Rejection]:
@@ -268,5 +310,5 @@ class TableRows:
             raw, whole = window.statement(session.dialect, session.strings)
         piece = "row" if raw.strip(b" \t\r\n,") else "statement"
         error = "this is no row" if whole else f"the dump ends in the middle of a {piece}"
-        yield Rejection(self._place(0), f"byte {place}: {error}", raw)
+        yield Rejection(self._place(0), f"byte {place}: {error}", window.original(raw))
         self.count += 1

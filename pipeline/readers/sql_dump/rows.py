@@ -1,7 +1,8 @@
 """The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written."""
 
-from filters.kernels import kernel
+from filters.kernels import kernel, part
 from pipeline.readers.sql_dump.cells import blank_end, cell_at
+from pipeline.readers.sql_dump.runs import run_end
 from pipeline.readers.sql_dump.scan import (
     BACKSLASH,
     BAD,
@@ -111,29 +112,30 @@ def _tail_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
     return comment_end(buf, p, end, dialect)
 
 
-@kernel
+@part
 def _cut_line(
     buf: Bytes, p: int, end: int, columns: int, starts: Places, stops: Places, kinds: Bytes, at: int
 ) -> tuple[int, int]:
     count, start, kind = 0, p, PLAIN
-    while p < end:
+    while True:
+        p = run_end(buf, p, end, TAB, NEWLINE, BACKSLASH)
+        if p >= end:
+            return -1, count
         b = buf[p]
+        p += 1
         if b == BACKSLASH:
             kind = COPY_FIELD
-            p += 2
+            p += 1
             continue
-        if b in (TAB, NEWLINE):
-            stop = p - 1 if b == NEWLINE and p > start and buf[p - 1] == RETURN else p
-            if kind == COPY_FIELD and stop - start == 2 and buf[start + 1] == ord("N"):
-                kind, stop = NULL, start
-            if count < columns:
-                starts[at + count], stops[at + count], kinds[at + count] = start, stop, kind
-            count += 1
-            if b == NEWLINE:
-                return p + 1, count
-            start, kind = p + 1, PLAIN
-        p += 1
-    return -1, count
+        stop = p - 2 if b == NEWLINE and p - 1 > start and buf[p - 2] == RETURN else p - 1
+        if kind == COPY_FIELD and stop - start == 2 and buf[start + 1] == ord("N"):
+            kind, stop = NULL, start
+        if count < columns:
+            starts[at + count], stops[at + count], kinds[at + count] = start, stop, kind
+        count += 1
+        if b == NEWLINE:
+            return p, count
+        start, kind = p, PLAIN
 
 
 @kernel

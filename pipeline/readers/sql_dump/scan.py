@@ -8,7 +8,8 @@ cells, row after row, so that a batch is decoded column by column without a Pyth
 import numpy as np
 import numpy.typing as npt
 
-from filters.kernels import kernel
+from filters.kernels import kernel, part
+from pipeline.readers.sql_dump.runs import run_end
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
@@ -60,24 +61,20 @@ def _letters(word: bytes) -> Bytes:
 _GO, _REM, _INSERT, _CREATE = _letters(b"go"), _letters(b"rem"), _letters(b"insert"), _letters(b"create")
 
 
-@kernel
+@part
 def string_end(buf: Bytes, p: int, end: int, quote: int, backslash: bool) -> tuple[int, bool]:
     """Return where the quote that closes a string stands (-1: not before `end`), and whether the string has escapes."""
     escaped = False
+    other = BACKSLASH if backslash else quote
+    p = run_end(buf, p, end, quote, quote, other)
     while p < end:
-        b = buf[p]
-        if b == quote:
+        if buf[p] == quote:
             if p + 1 == end:
                 return -1, escaped
             if buf[p + 1] != quote:
                 return p, escaped
-            escaped = True
-            p += 2
-        elif backslash and b == BACKSLASH:
-            escaped = True
-            p += 2
-        else:
-            p += 1
+        escaped = True
+        p = run_end(buf, p + 2, end, quote, quote, other)
     return -1, escaped
 
 

@@ -50,7 +50,7 @@ _SIGNS = re.compile(
 )
 DIALECTS = {"sqlite": SQLITE, "postgresql": POSTGRES, "mysql": MYSQL, "sql_server": SQL_SERVER, "oracle": ORACLE}
 _LONGEST_HEAD = 1 << 20
-_UNSAFE = {"sjis", "cp932", "big5", "gbk", "gb18030", "johab", "uhc", "shift_jis_2004"}
+UNSAFE = {"shift_jis", "cp932", "big5", "big5hkscs", "gbk", "gb18030", "johab", "cp949", "shift_jis_2004", "shift_jisx0213"}
 _CODECS = {
     **dict.fromkeys(("utf8", "utf8mb3", "utf8mb4", "sql_ascii", "binary", "default"), "utf-8"),
     "latin1": "iso8859-1",
@@ -85,10 +85,11 @@ class Statement(NamedTuple):
 
 @dataclass
 class Session:
-    """What a dump has set so far, and the tables that it has created."""
+    """What a dump has set so far, and the tables that it has created; with `fixed`, its own words on its charset are void."""
 
     dialect: int
     codec: str = "utf-8"
+    fixed: bool = False
     strings: int = DOUBLED
     schema: str = ""
     created: dict[TableName, list[Column]] = field(default_factory=dict)
@@ -114,17 +115,17 @@ def session_of(head: bytes) -> Session:
 def codec_of(charset: str, dialect: int) -> str:
     """Return Python's codec for a charset of MySQL or PostgreSQL.
 
-    Raises `LookupError` where there is none, or where a character's second byte can look like a quote or a backslash.
+    Raises `LookupError` where there is none. In those of `UNSAFE` a character's second byte can look like a backslash.
 
     >>> codec_of("UTF8", POSTGRES), codec_of("latin1", MYSQL), codec_of("WIN1251", POSTGRES)
     ('utf-8', 'cp1252', 'cp1251')
     """
     name = charset.lower()
-    if name in _UNSAFE:
-        raise LookupError(charset)
     if dialect == MYSQL and name == "latin1":
         return "cp1252"
-    return codecs.lookup(re.sub(r"^win", "cp", _CODECS.get(name, name))).name
+    found = codecs.lookup(re.sub(r"^win", "cp", _CODECS.get(name, name))).name
+    b"  ".decode(found, "replace")  # raises LookupError for what is no charset, such as hex
+    return found
 
 
 def names_in(written: bytes, session: Session) -> list[str]:
@@ -229,8 +230,10 @@ def _open_blocks(text: bytes, dialect: int) -> int:
 
 
 def _set(text: bytes, session: Session) -> None:
-    if names := _NAMES.match(text):
+    if not session.fixed and (names := _NAMES.match(text)):
         session.codec = codec_of(names[1].decode(), session.dialect)
+        if session.codec in UNSAFE:
+            raise LookupError(names[1].decode())
     if session.dialect == POSTGRES and (strings := _STRINGS.match(text)):
         session.strings = E_STRING if strings[1].lower() == b"off" else DOUBLED
     if session.dialect != SQL_SERVER and (schema := _SCHEMA.match(text)):

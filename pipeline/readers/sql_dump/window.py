@@ -10,14 +10,22 @@ import numpy as np
 from pipeline.readers.sql_dump.scan import LINES, skip_blank, skip_rows, statement_end
 
 BLOCK = 8 << 20
+MOST_HELD = 256 << 20  # bytes of one row or statement, as much as of a packed file that is read whole
+
+
+TOO_LONG = f"a row or statement has more than {MOST_HELD >> 20} MiB"
+
+
+def _handler(codec: str) -> str:
+    return "surrogatepass" if codec.startswith(("utf-16", "utf-32")) else "surrogateescape"
 
 
 class _Recoded:
-    """A stream of another codec, read as UTF-8; half of a surrogate pair stays invalid."""
+    """A stream of another codec, read as UTF-8; what is not in the codec, such as half of a surrogate pair, stays invalid."""
 
     def __init__(self, read: bytes, file: Any, codec: str) -> None:  # noqa: ANN401  whatever has read1
         self._file, self._waiting = file, read
-        self._decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
+        self._decoder = codecs.getincrementaldecoder(codec)(_handler(codec))
         self._ready = memoryview(b"")
 
     def readinto1(self, view: memoryview) -> int:
@@ -40,8 +48,8 @@ class _Recoded:
 class Window:
     """The unused bytes `data[start:end]` of a stream; `base + start` is the offset of the first in the stream.
 
-    `error` says what ended the stream too early (a cut `.gz`), or is empty. The buffer grows only where one row or one
-    statement other than an INSERT or COPY is longer than it.
+    `error` says what ended the stream too early (a cut `.gz`), or is empty; `codec` is what the stream is in where it is
+    recoded. The buffer grows only where one row or one statement other than an INSERT or COPY is longer than it.
     """
 
     def __init__(self, file: BinaryIO, block: int = BLOCK) -> None:
@@ -54,7 +62,12 @@ class Window:
         self.bytes = np.frombuffer(self.data, np.uint8)
         self.start = self.end = self.base = 0
         self.ended = False
-        self.error = ""
+        self.error = self.codec = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether as many bytes are unused as one row or statement may have."""
+        return self.end - self.start >= MOST_HELD
 
     @property
     def place(self) -> int:
@@ -68,21 +81,33 @@ class Window:
         return bytes(self.data[self.start : min(self.end, self.start + size)])
 
     def more(self) -> bool:
-        """Read on, behind the unused bytes, which move to the buffer's start; say whether there was more."""
+        """Read on, behind the unused bytes, which move to the buffer's start; say whether there was more.
+
+        Where `MOST_HELD` bytes are unused already, the stream ends here, with an error.
+        """
+        if self.full:
+            self.ended, self.error = True, self.error or f"{TOO_LONG}, or has a quote that is not closed"
         if self.ended:
             return False
-        rest = self.data[self.start : self.end]
-        self.base += self.start
-        self.start, self.end = 0, len(rest)
-        if len(rest) + self._block > len(self.data):
-            self.data = bytearray(2 * len(self.data))
-            self.bytes = np.frombuffer(self.data, np.uint8)
-        self.data[: len(rest)] = rest
-        stop = max(len(rest) + self._block, len(self.data) // 2)
+        held = self.end - self.start
+        self._move(held)
+        stop = max(held + self._block, len(self.data) // 2)
         with memoryview(self.data) as view:
             while self.end < stop and not self.ended:
                 self._read(view[self.end : stop])
-        return self.end > len(rest)
+        return self.end > held
+
+    def _move(self, held: int) -> None:
+        """Move the unused bytes to the start of the buffer, or of one twice as large if a block does not fit behind them."""
+        unused = self.bytes[self.start : self.end]
+        if held + self._block > len(self.data):
+            self.data = bytearray(2 * len(self.data))
+            self.bytes = np.frombuffer(self.data, np.uint8)
+            self.bytes[:held] = unused
+        elif self.start:
+            self.bytes[:held] = unused
+        self.base += self.start
+        self.start, self.end = 0, held
 
     def _read(self, view: memoryview) -> None:
         try:
@@ -96,7 +121,13 @@ class Window:
     def recode(self, codec: str) -> None:
         """Read what is unused, and all that follows, as UTF-8 instead of another codec."""
         self._file = _Recoded(bytes(self.data[self.start : self.end]), self._file, codec)
-        self.start, self.end, self.ended = 0, 0, False
+        self.start, self.end, self.ended, self.codec = 0, 0, False, codec
+
+    def original(self, raw: bytes) -> bytes:
+        """Return bytes of the buffer as the stream has them; those of UTF-16 and UTF-32 stay in UTF-8."""
+        if not self.codec or _handler(self.codec) == "surrogatepass":
+            return raw
+        return raw.decode("utf-8", "surrogatepass").encode(self.codec, "surrogateescape")
 
     def skip_blank(self, dialect: int) -> bool:
         """Pass over what stands between statements; say whether there is a statement."""
