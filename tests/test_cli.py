@@ -98,7 +98,7 @@ def test_ingest_says_what_came_of_the_sources(work):
         "  1 rejected: the text is empty",
         f"  store/{ref_of()}",
     ]
-    assert err == []
+    assert err == ["posts.csv: comma, UTF-8, 2 columns named by its first line"]
 
 
 def test_clean_says_what_it_took_and_what_went(work):
@@ -164,7 +164,7 @@ def test_why_says_what_became_of_a_document(work):
 
 def test_verify_says_that_all_is_well_or_what_is_not(work):
     ingest()
-    assert printed("verify", "posts")[0] == [f"{ref_of()}: 3 files as the manifest says"]
+    assert printed("verify", "posts")[0] == [f"{ref_of()}: 4 files as the manifest says"]
     (work / "store" / ref_of() / "documents" / "00000.parquet").write_bytes(b"PAR1")
     result = prep("verify", "posts")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -256,7 +256,7 @@ def test_prep_runs_as_a_program(work):
         [PREP, "ingest", "posts.csv", "--text-column", "body", "--json"], capture_output=True, text=True, check=True
     )
     assert json.loads(ingested.stdout)["rows"]["kept"] == 2
-    assert ingested.stderr == ""
+    assert ingested.stderr == "posts.csv: comma, UTF-8, 2 columns named by its first line\n"
     failed = subprocess.run([PREP, "ingest", "nope.csv"], capture_output=True, text=True, check=False)
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == "Error: nope.csv: no such file or folder. Check the path.\n"

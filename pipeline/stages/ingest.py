@@ -202,7 +202,7 @@ def _finish(draft: Draft, tasks: int) -> None:
 def _say_remarks(draft: Draft, run: Run) -> None:
     """Tell how the first sources were read."""
     files = sorted((draft.path / "remarks").glob("*.parquet"))
-    said = (f"{row['source']}: {row['text']}" for file in files for row in pq.read_table(file).to_pylist())
+    said = (f"{row['source']}: {row['text']}" for file in files for row in pq.read_table(file).to_pylist() if row["text"])
     for line in islice(said, MOST_SAID):
         run.progress.say(line)
     if next(said, None):

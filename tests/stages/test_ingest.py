@@ -111,7 +111,7 @@ def test_a_byte_of_a_source_a_setting_and_a_name_enter_the_identity(run, posts):
 
 def test_a_default_that_is_spelled_out_is_the_same_identity(run, posts):
     made = ingest([str(posts)], "posts", run, text_column="body")
-    assert ingest([{"path": str(posts), "header": True}], "posts", run, text_column="body").ref == made.ref
+    assert ingest([{"path": str(posts), "header": "auto"}], "posts", run, text_column="body").ref == made.ref
 
 
 def test_the_order_in_which_sources_are_named_does_not_matter(run, posts):
@@ -351,7 +351,7 @@ def test_ids_of_the_source_that_are_not_unique_are_counted(tmp_path):
     heard = []
     progress = type("Heard", (Silent,), {"say": lambda _, line: heard.append(line)})()
     made = ingest([str(tmp_path / "rows.csv")], "rows", Run(Store(tmp_path / "s"), Local(1), progress), id_column="id")
-    assert heard == ["1 documents have an id that another one has"]
+    assert heard == ["1 documents have an id that another one has", "rows.csv: comma, UTF-8, 2 columns named by its first line"]
     assert [row["id"] for row in rows_of(made)] == ["a", "a", "b"]
     assert [row["error"] for row in rows_of(made, "rejected")] == ["the id column 'id' is empty"]
 

@@ -150,6 +150,17 @@ def test_a_conversation_of_rows_is_mended_whole(run, tmp_path):
     ]
 
 
+def test_a_row_of_a_csv_file_is_mended_in_its_encoding_and_with_its_delimiter(run, tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_bytes("id;body;more\n1;Käse;x\n2;Brötchen\n3;Müsli, Nüsse;y\n".encode("cp1252"))
+    first = ingest([str(path)], "posts", run, text_column="body", keep_columns=["more"])
+    (row,) = rejected(first)
+    assert (row["place"], row["error"], row["raw"]) == ("2", "2 fields, not 3", "2;Brötchen")
+    again = retry(first, "posts", run, rows={("posts.csv", "2"): ["2;Brötchen, →;z"]})
+    assert [(row["id"], row["text"], row["more"]) for row in rows_of(again)][-1] == ("posts.csv:2", "Brötchen, →", "z")
+    assert again.manifest.rows["rejected"] == 0
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
