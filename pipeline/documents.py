@@ -4,7 +4,7 @@ A reader yields `Rows` (columns of a source as they are), `Rejection`s (what it 
 `forming` makes documents of rows. `flat_text` lays a batch's text out for the filters. What they remove goes to a `ledger`.
 
     text   id, text, source, ...            one web page, row or file
-    chat   id, messages, source, ...        messages: list<struct<role, content>>
+    chat   id, messages, source, ...        messages: list<struct<role, content>>; where there are tool calls `FULL_MESSAGES`
 
 Strings have 64-bit offsets (`large_string`), so a batch may hold more than 2 GiB and a kernel knows one width only.
 """
@@ -24,15 +24,16 @@ Offsets = npt.NDArray[np.int64]
 STRING = pa.large_string()
 BINARY = pa.large_binary()
 MESSAGES = pa.list_(pa.struct([pa.field("role", STRING, nullable=False), pa.field("content", STRING, nullable=False)]))
+MORE = (
+    pa.field("name", STRING),
+    pa.field("tool_calls", STRING),
+    pa.field("tool_call_id", STRING),
+    pa.field("weight", pa.float64()),
+)
+"""What a message may have besides: its speaker's or its function's name; the calls it makes, OpenAI's list as JSON; the call it
+answers; and whether it is trained (0: not)."""
+FULL_MESSAGES = pa.list_(pa.struct([*MESSAGES.value_type, *MORE]))
 CORE = ("id", "text", "messages", "source")
-
-ROLES = {
-    **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "bing", "bard", "model"), "assistant"),
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("tool", "observation", "function", "function_response"), "tool"),
-}
-"""The names that speakers have in the usual formats (OpenAI, ShareGPT and its kin), and the roles they stand for."""
 
 REJECTED = pa.schema(
     [
@@ -108,13 +109,15 @@ Found = Rows | Rejection | Remark
 """What a reader yields."""
 
 
-def schema(kind: Kind, extra: Sequence[pa.Field] = ()) -> pa.Schema:
+def schema(kind: Kind, extra: Sequence[pa.Field] = (), messages: pa.DataType = MESSAGES) -> pa.Schema:
     """Return the schema of documents of a kind, with extra columns behind the fixed ones.
+
+    `messages` is the type of a chat's: `MESSAGES` or `FULL_MESSAGES`.
 
     >>> schema("text").names
     ['id', 'text', 'source']
     """
-    body = pa.field("text", STRING, nullable=False) if kind == "text" else pa.field("messages", MESSAGES, nullable=False)
+    body = pa.field("text", STRING, nullable=False) if kind == "text" else pa.field("messages", messages, nullable=False)
     return pa.schema([pa.field("id", STRING, nullable=False), body, pa.field("source", STRING, nullable=False), *extra])
 
 
@@ -149,13 +152,14 @@ def kind_of(columns: pa.Schema) -> Kind:
 
 
 def flat_text(
-    documents: pa.Table, roles: Sequence[str] | None = None, part: Part = "conversation"
+    documents: pa.Table, roles: Sequence[str] | None = None, part: Part = "conversation", *, calls: bool = False
 ) -> tuple[pa.LargeStringArray, Offsets, Offsets]:
     """Lay a table's text out for the filters.
 
     Returns `(texts, offsets, message)`: a flat array of all texts, `int64[documents + 1]` offsets of the documents in it, and
     `int64[texts]` the position of each text in its document. With `roles`, only messages of those roles are taken; of a
-    conversation, `prompt` is what stands before the assistant's first turn, `response` the assistant's turns.
+    conversation, `prompt` is what stands before the assistant's first turn, `response` the assistant's turns. With `calls`,
+    the JSON of a message's tool calls stands behind its content, so that messages which differ in their calls differ.
 
     >>> chat = pa.table({"messages": pa.array([[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]])})
     >>> texts, offsets, message = flat_text(chat, roles=["assistant"])
@@ -170,6 +174,8 @@ def flat_text(
     values, offsets = messages_of(documents)
     message = np.arange(len(values), dtype=np.int64) - np.repeat(offsets[:-1], np.diff(offsets))
     contents = values.field("content").cast(STRING)
+    if calls and values.type.get_field_index("tool_calls") >= 0:
+        contents = pc.binary_join_element_wise(contents, values.field("tool_calls").fill_null(""), pa.scalar("", STRING))
     chosen = np.ones(len(values), dtype=bool)
     if roles is not None:
         chosen &= pc.is_in(values.field("role"), pa.array(list(roles), STRING)).to_numpy(zero_copy_only=False)
@@ -194,14 +200,12 @@ def with_texts(documents: pa.Table, texts: pa.LargeStringArray, roles: Sequence[
         place = documents.column_names.index("text")
         return documents.set_column(place, documents.schema.field("text"), texts)
     values, offsets = messages_of(documents)
-    role, content = values.field("role").cast(STRING), values.field("content").cast(STRING)
     if roles is not None:
-        chosen = pc.is_in(role, pa.array(list(roles), STRING))
-        content = pc.replace_with_mask(content, chosen, texts)
-    else:
-        content = texts
-    struct = pa.StructArray.from_arrays([role, content], fields=list(MESSAGES.value_type))
-    return with_messages(documents, struct, offsets)
+        chosen = pc.is_in(values.field("role").cast(STRING), pa.array(list(roles), STRING))
+        texts = pc.replace_with_mask(values.field("content").cast(STRING), chosen, texts)
+    fields = list(values.type)
+    struct = [texts if field.name == "content" else values.field(field.name) for field in fields]
+    return with_messages(documents, pa.StructArray.from_arrays(struct, fields=fields), offsets)
 
 
 def messages_of(documents: pa.Table) -> tuple[pa.StructArray, Offsets]:
@@ -214,9 +218,10 @@ def messages_of(documents: pa.Table) -> tuple[pa.StructArray, Offsets]:
 
 def with_messages(documents: pa.Table, messages: pa.StructArray, offsets: Offsets) -> pa.Table:
     """Return conversations with these messages, laid out as `messages_of` has them."""
-    nested = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), messages, type=MESSAGES)
     place = documents.column_names.index("messages")
-    return documents.set_column(place, documents.schema.field("messages"), nested)
+    field = documents.schema.field("messages")
+    nested = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), messages, type=field.type)
+    return documents.set_column(place, field, nested)
 
 
 def _one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.documents import CORE, MESSAGES, STRING, Kind, Rejection, Rows, schema
+from pipeline.conversations.settle import Repaired, settle
+from pipeline.documents import CORE, STRING, Kind, Rejection, Rows, schema
 from pipeline.errors import SourceError, did_you_mean
 from pipeline.sources import Source
 
@@ -21,12 +22,15 @@ def form(
     text_column: str | None = None,
     id_column: str | None = None,
     keep_columns: Sequence[str] | Literal["all"] = (),
-) -> tuple[pa.Table, list[Rejection]]:
+    repair: bool = False,
+) -> tuple[pa.Table, list[Rejection | Repaired]]:
     """Make documents of a source's rows.
 
     `text_column` names a column, or is a template over columns (`"{title}\\n\\n{body}"`); the default is the column `text` or
     `messages`. A row whose text is NULL, empty or white space is no document, and neither is one without an id where
-    `id_column` is set: they come back as rejections with their bytes, or else their cells as JSON, bytes in base64.
+    `id_column` is set: they come back as rejections with their bytes, or else their cells as JSON, bytes in base64. So does a
+    conversation that breaks the rules of `conversations.rules`; with `repair` it is mended where it can be, and what was
+    mended is counted. A chat's column `tools`, the functions that it may call, always rides along.
 
     >>> rows = Rows(pa.table({"body": ["Hello", None]}), ["1", "2"])
     >>> documents, rejected = form(Source("posts.csv", "posts.csv", "csv"), rows, text_column="body")
@@ -35,10 +39,11 @@ def form(
     """
     table = rows.table
     names = table.column_names
+    besides: list[Rejection | Repaired] = []
     if text_column is None and "messages" in names:
         kind: Kind = "chat"
-        body = table["messages"].cast(MESSAGES)
-        why = _why_no_messages(body)
+        body, why, repaired = settle(table["messages"], repair=repair)
+        besides += [repaired] if repaired.conversations else []
     else:
         kind = "text"
         body = text_of(source, table, text_column)
@@ -48,18 +53,21 @@ def form(
     body_name = "text" if kind == "text" else "messages"
     columns = {"id": ids, body_name: body}
     columns["source"] = pa.repeat(pa.scalar(source.name, STRING), table.num_rows)
+    if kind == "chat" and "tools" in names:
+        columns["tools"] = as_text(table["tools"])
     extra = names if keep_columns == "all" else list(dict.fromkeys(keep_columns))
     for name in extra:
         if name not in CORE:
-            columns[name] = column_of(source, table, name)
+            columns.setdefault(name, column_of(source, table, name))
         elif name != (text_column or body_name):  # that is the body itself
             columns[f"own_{name}"] = column_of(source, table, name)
     fields = [pa.field(name, column.type) for name, column in list(columns.items())[3:]]
     formed = pa.table(columns)
     bad = why.is_valid()
-    if not pc.any(bad).as_py():
-        return formed.cast(schema(kind, fields)), []
-    return formed.filter(pc.invert(bad)).cast(schema(kind, fields)), list(rejections(rows, why))
+    if pc.any(bad).as_py():
+        besides += rejections(rows, why)
+        formed = formed.filter(pc.invert(bad))
+    return formed.cast(schema(kind, fields, body.type)), besides
 
 
 def column_of(source: Source, table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -133,11 +141,6 @@ def _why_no_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
     )
 
 
-def _why_no_messages(messages: pa.ChunkedArray) -> pa.ChunkedArray:
-    empty = pc.fill_null(pc.equal(pc.list_value_length(messages), 0), True)
-    return pc.if_else(empty, "the conversation is empty", pa.scalar(None, pa.string()))
-
-
 def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedArray, pa.Scalar | pa.ChunkedArray]:
     if id_column is not None:
         ids = as_text(column_of(source, rows.table, id_column))
@@ -149,7 +152,7 @@ def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedA
 
 def rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:
     """Return the rows that have a reason not to be taken, with their bytes, or their cells as JSON."""
-    bad = np.flatnonzero(why.is_valid().to_numpy())
+    bad = np.flatnonzero(why.is_valid().to_numpy(zero_copy_only=False))
     cells = rows.table.take(pa.array(bad)).to_pylist()
     for index, row in zip(bad, cells, strict=True):
         yield Rejection(rows.places[index], why[int(index)].as_py(), rows.raw(int(index)) if rows.raw else as_json(row))

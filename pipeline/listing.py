@@ -103,5 +103,8 @@ def _settings(recipe: dict[str, Any]) -> list[str]:
 
 def _excerpt(row: dict[str, Any], most: int = 300) -> list[str]:
     if "messages" in row:
-        return [f"{message['role']}: {message['content'][:most]!r}" for message in row["messages"]]
+        return [
+            f"{message['role']}: {(message['content'] or message.get('tool_calls') or '')[:most]!r}"
+            for message in row["messages"]
+        ]
     return [line for line in row["text"][:most].splitlines() if line.strip()]

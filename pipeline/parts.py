@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic, canonical
-from pipeline.documents import REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
+from pipeline.documents import FULL_MESSAGES, MESSAGES, REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
 from pipeline.errors import SourceError
 from pipeline.forming import as_text
 from pipeline.sources import Source
@@ -125,12 +125,17 @@ def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
 
 
 def unified(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """Return one schema for all parts: a column that some lack is null there; two types of one become text."""
+    """Return one schema for all parts: a column that some lack is null there; two types of one become text.
+
+    Messages with and without tool calls become `FULL_MESSAGES`.
+    """
     fields: dict[str, pa.Field] = {}
     for field in (field for schema in schemas for field in schema):
         known = fields.get(field.name)
         if known is None:
             fields[field.name] = field
+        elif known.type != field.type and all(one.type in (MESSAGES, FULL_MESSAGES) for one in (known, field)):
+            fields[field.name] = field.with_type(FULL_MESSAGES)
         elif known.type != field.type:
             fields[field.name] = pa.field(field.name, STRING)
     return pa.schema(list(fields.values()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.conversations.settle import Repaired
 from pipeline.documents import STRING, Found, Rejection, Remark, Rows
 from pipeline.errors import SourceError
 from pipeline.forming import form, no_column
@@ -47,13 +48,18 @@ def _formed(source: Source, settings: Settings, work: Path, place: str | None) -
         read = threads(
             source, read, work, **{key: for_rows.pop(key) for key in (*OF_THREADS, "text_column") if key in for_rows}
         )
+    repaired = Repaired()
     for found in read:
-        if isinstance(found, Rows):
-            documents, rejected = form(source, found, **for_rows)
-            yield documents
-            yield from rejected
-        else:
+        if not isinstance(found, Rows):
             yield found
+            continue
+        documents, besides = form(source, found, **for_rows)
+        yield documents
+        yield from (one for one in besides if isinstance(one, Rejection))
+        for one in besides:
+            repaired = Repaired(*map(sum, zip(repaired, one, strict=True))) if isinstance(one, Repaired) else repaired
+    if repaired.conversations:
+        yield Remark(str(repaired))
 
 
 def _placed(read: Iterator[Found], place: str) -> Iterator[Found]:

@@ -27,6 +27,7 @@ ROW_FIELDS: Fields = {
     "role_column": (str | None, None),
     "order_by": (str | None, None),
     "roles": (dict[str, Literal["user", "assistant", "system", "tool"]] | None, None),
+    "repair": (bool, False),
 }
 """What `threads` and `forming` make of rows: the same for every format."""
 

@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import MESSAGES, STRING, flat_text, kind_of, schema, with_texts
+from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, flat_text, kind_of, schema, with_texts
 
 ROLES = ("system", "user", "assistant")
 TEXTS = st.lists(st.text(max_size=6), max_size=6)
@@ -55,6 +56,31 @@ def test_only_the_messages_of_the_roles_are_replaced(chats, roles):
     flat, *_ = flat_text(documents, roles)
     after = with_texts(documents, pa.array(["!"] * len(flat), STRING), roles)["messages"].to_pylist()
     assert after == [[{**m, "content": "!"} if m["role"] in roles else m for m in chat] for chat in chats]
+
+
+CALLED = [
+    {"role": "user", "content": "Hi", "name": "Ann", "tool_calls": None, "tool_call_id": None, "weight": None},
+    {"role": "assistant", "content": "", "name": None, "tool_calls": "[1]", "tool_call_id": None, "weight": 0.0},
+    {"role": "tool", "content": "Yo", "name": "f", "tool_calls": None, "tool_call_id": "c", "weight": None},
+]
+
+
+@pytest.mark.parametrize("roles", [None, ["tool", "assistant"]])
+def test_what_messages_have_besides_stays_where_their_texts_are_replaced(roles):
+    documents = pa.table({"id": ["", ""], "messages": pa.array([CALLED[:1], CALLED], FULL_MESSAGES)}).slice(1)
+    flat, *_ = flat_text(documents, roles)
+    after = with_texts(documents, pa.array(["!"] * len(flat), STRING), roles)
+    assert after.schema == documents.schema
+    assert after["messages"].to_pylist() == [
+        [{**m, "content": "!"} if roles is None or m["role"] in roles else m for m in CALLED]
+    ]
+
+
+def test_messages_that_differ_in_their_calls_differ_where_these_are_asked_for():
+    documents = pa.table({"messages": pa.array([CALLED], FULL_MESSAGES)})
+    assert flat_text(documents)[0].to_pylist() == ["Hi", "", "Yo"]
+    assert flat_text(documents, calls=True)[0].to_pylist() == ["Hi", "[1]", "Yo"]
+    assert flat_text(chats_of([[{"role": "user", "content": "Hi"}]]), calls=True)[0].to_pylist() == ["Hi"]
 
 
 def test_tables_of_several_chunks_are_laid_out_as_one():

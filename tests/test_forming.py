@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import MESSAGES, STRING, Rows, ledger, ledger_schema, schema
+from pipeline.conversations.settle import Repaired
+from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rows, ledger, ledger_schema, schema
 from pipeline.errors import SourceError
 from pipeline.forming import form
 from pipeline.sources import Source
 
 SOURCE = Source("posts.csv", "/data/posts.csv", "csv")
 
+TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}]
 ROLES = ("system", "user", "assistant")
 TURNS = st.fixed_dictionaries({"role": st.sampled_from(ROLES), "content": st.text(max_size=6)})
 CHATS = st.lists(st.lists(TURNS, max_size=4), max_size=5)
@@ -66,7 +68,7 @@ def test_a_row_without_text_is_rejected_with_its_cells(text, error):
 
 
 def test_a_conversation_without_messages_is_rejected():
-    table = pa.table({"messages": pa.array([[], None, [{"role": "user", "content": "Hi"}]], MESSAGES)})
+    table = pa.table({"messages": pa.array([[], None, TALK], MESSAGES)})
     documents, rejected = form(SOURCE, Rows(table, ["1", "2", "3"]))
     assert (documents["id"].to_pylist(), documents.schema) == (["posts.csv:3"], schema("chat"))
     assert [(r.place, r.error) for r in rejected] == [("1", "the conversation is empty"), ("2", "the conversation is empty")]
@@ -138,8 +140,27 @@ def test_every_row_becomes_a_document_or_a_rejection(texts):
 @given(CHATS)
 def test_every_conversation_becomes_a_document_or_a_rejection(chats):
     documents, rejected = form(SOURCE, Rows(chats_of(chats), [str(number) for number in range(len(chats))]))
-    assert documents.num_rows + len(rejected) == len(chats)
-    assert documents["messages"].to_pylist() == [chat for chat in chats if chat]
+    places = [row.rpartition(":")[2] for row in documents["id"].to_pylist()] + [row.place for row in rejected]
+    assert sorted(places, key=int) == [str(number) for number in range(len(chats))]
+
+
+def test_what_was_mended_is_remarked():
+    rows = Rows(pa.table({"messages": pa.array([[*TALK, TALK[0]], TALK[:1]], MESSAGES)}), ["1", "2"])
+    documents, (remark, rejected) = form(SOURCE, rows, repair=True)
+    assert documents["messages"].to_pylist() == [TALK]
+    assert (remark, rejected.place) == (Repaired(1, 0, 1), "2")
+
+
+def test_the_functions_of_a_conversation_ride_along_unasked():
+    rows = Rows(pa.table({"messages": pa.array([TALK], MESSAGES), "tools": ["[]"], "n": [1]}), ["1"])
+    assert form(SOURCE, rows)[0].column_names == ["id", "messages", "source", "tools"]
+    assert form(SOURCE, rows, keep_columns="all")[0].column_names == ["id", "messages", "source", "tools", "n"]
+
+
+def test_a_chat_with_tool_calls_has_the_full_type_of_messages():
+    calls = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": "[{}]"}]
+    documents, _ = form(SOURCE, Rows(pa.table({"messages": pa.array([calls], FULL_MESSAGES)}), ["1"]))
+    assert documents.schema == schema("chat", messages=FULL_MESSAGES)
 
 
 def test_the_ledger_holds_the_document_and_the_reason():
@@ -185,6 +206,6 @@ def test_of_all_columns_the_one_that_is_the_text_is_not_kept_twice(text_column, 
 
 
 def test_a_chat_keeps_its_column_named_text_when_it_is_asked_for():
-    table = pa.table({"messages": pa.array([[{"role": "user", "content": "Hi"}]], MESSAGES), "text": ["aside"]})
+    table = pa.table({"messages": pa.array([TALK], MESSAGES), "text": ["aside"]})
     documents, _ = form(Source("a.jsonl", "a.jsonl"), Rows(table, ["1"]), keep_columns=["text"])
     assert documents["own_text"].to_pylist() == ["aside"]

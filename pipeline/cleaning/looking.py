@@ -27,7 +27,7 @@ Ints = npt.NDArray[np.int64]
 
 def look(step: Step, documents: pa.Table) -> pa.Table:
     """Let a step's filter look at documents; raises `FilterError` for an answer that is none."""
-    texts, offsets, _ = flat_text(documents, step.on, part_of(step))
+    texts, offsets, _ = flat_text(documents, step.on, part_of(step), calls=step.filter.kind == "duplicates")
     match step.filter.kind:
         case "rewrite":
             return _changes(texts, offsets, step.filter.function(texts, **step.settings))

@@ -97,7 +97,7 @@ def sets(search: Search, item: tuple[int, tuple[int, int]]) -> Ints:
     if step.filter.sets is None:
         raise TypeError(f"{step.filter.name} finds no duplicates")
     rows = np.load(search.file("candidates.npy"))[first:last] - search.starts()[number]
-    texts, offsets, _ = flat_text(place.table().take(pa.array(rows)), step.on, part_of(step))
+    texts, offsets, _ = flat_text(place.table().take(pa.array(rows)), step.on, part_of(step), calls=True)
     found = step.filter.sets(texts, offsets, **step.settings)
     save(found.hashes, place.file(f"hashes-{step.number}.npy"), durable=False)
     return np.diff(found.offsets)

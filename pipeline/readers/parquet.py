@@ -1,20 +1,22 @@
 """A Parquet or Arrow file -> its rows; a column of conversations becomes `messages`.
 
-`messages` and `conversations` are taken for conversations where they are lists of structs of `role` and `content`, or
-`from` and `value`. All other columns stay as they are.
+`messages`, `conversations` and `conversation` are taken for conversations where they are lists of structs of `role` and
+`content`, or `from` and `value`, and so is `data`, a list of strings beside at most an `id`. Tool calls and
+the columns `tools` and `functions` of such a file become JSON text, without the keys that are null. All other columns stay as
+they are.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.documents import MESSAGES, ROLES, STRING, Rejection, Rows
+from pipeline.conversations.calls import calls_text, functions_text, json_text, without_nulls
+from pipeline.documents import STRING, Rejection, Rows
 from pipeline.sources import Source, open_bytes
 
 SUFFIXES = (".parquet", ".arrow", ".feather")
@@ -22,11 +24,11 @@ SUFFIXES = (".parquet", ".arrow", ".feather")
 BATCH_ROWS = 10_000
 BATCH_BYTES = 16 << 20
 KEPT_BYTES = 16 << 20  # of a file that cannot be read; a larger one's bytes are not copied to the rejection
-CHATS = ("messages", "conversations")
+CHATS = ("messages", "conversations", "conversation")
+FUNCTIONS = ("tools", "functions")
 SIDES = (("role", "content"), ("from", "value"))
 DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error)
 
-Bools = npt.NDArray[np.bool_]
 Group = tuple[int, Iterator[pa.RecordBatch]]
 
 
@@ -42,9 +44,8 @@ def sniff(head: bytes) -> bool:
 def parquet(source: Source) -> Iterator[Rows | Rejection]:
     """Read a Parquet file, or an Arrow file or stream; a row's place is its number, from 1.
 
-    A conversation needs a turn beside the system's, known roles and no empty turn (an empty system turn is left out);
-    it is a `Rejection` otherwise, as are a row whose strings are not UTF-8, a group of rows that cannot be read, and a
-    file that is none.
+    A `Rejection` are a row whose strings are not UTF-8, a conversation whose contents are no texts or whose calls are none, a
+    group of rows that cannot be read, and a file that is none.
     """
     with open_bytes(source) as file:
         try:
@@ -123,16 +124,32 @@ def _rows(table: pa.Table, before: int) -> Iterator[Rows | Rejection]:
     if broken:
         sound = ~np.isin(np.arange(len(places)), list(broken))
         table, places = table.filter(pa.array(sound)), places[sound]
-    chat = next((name for name in CHATS if name in table.column_names and _sides(table[name].type)), None)
+    chat = _chat(table.schema)
     if chat and len(places):
         messages, errors = _messages(table[chat])
-        at = table.column_names.index(chat)
         bad = np.isin(np.arange(len(places)), list(errors))
         for index, row in zip(np.flatnonzero(bad), table.filter(pa.array(bad)).to_pylist(), strict=True):
             yield Rejection(str(places[index]), errors[int(index)], orjson.dumps(row, default=_plain))
-        table, places = table.set_column(at, "messages", messages).filter(pa.array(~bad)), places[~bad]
+        table = _with_functions(table.set_column(table.column_names.index(chat), "messages", messages))
+        table, places = table.filter(pa.array(~bad)), places[~bad]
     if len(places):
         yield Rows(table, [str(place) for place in places])
+
+
+def _chat(columns: pa.Schema) -> str | None:
+    """Return the name of the column that holds conversations."""
+    if columns.names in (["id", "data"], ["data"]) and _is_list(columns.field("data").type, _is_text):
+        return "data"
+    return next((name for name in CHATS if name in columns.names and _sides(columns.field(name).type)), None)
+
+
+def _with_functions(table: pa.Table) -> pa.Table:
+    """Make one column `tools`, of JSON text, of the functions that conversations may call."""
+    for name in FUNCTIONS:
+        if name in table.column_names:
+            cells = [None if cell is None else functions_text(without_nulls(cell)) for cell in table[name].to_pylist()]
+            return table.set_column(table.column_names.index(name), "tools", pa.array(cells, STRING))
+    return table
 
 
 def _plain(cell: object) -> str:
@@ -158,56 +175,75 @@ def _broken_cells(name: str, column: pa.ChunkedArray) -> Iterator[tuple[int, tup
             yield index, (f"the column {name!r} is not UTF-8", cell or b"")
 
 
+def _is_list(kind: pa.DataType, of: Callable[[pa.DataType], bool]) -> bool:
+    return (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and of(kind.value_type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+
+
 def _sides(kind: pa.DataType) -> tuple[str, str] | None:
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_struct(kind.value_type):
+    if not _is_list(kind, pa.types.is_struct):
         return None
     names = {field.name for field in kind.value_type}
     return next((pair for pair in SIDES if names.issuperset(pair)), None)
 
 
 def _messages(column: pa.ChunkedArray) -> tuple[pa.Array, dict[int, str]]:
-    """Return conversations as `MESSAGES`, and what is wrong with those that are none, by their index."""
+    """Return conversations with the fields of messages, and what is wrong with those that are none, by their index."""
     lists = pa.concat_arrays(column.chunks)
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-    offsets -= offsets[0]
-    names = [field.name for field in values.type]
-    parts = dict(zip(names, values.flatten(), strict=True))
-    named, content = (parts[side].cast(STRING) for side in _sides(column.type) or SIDES[0])
-    known = pc.index_in(pc.utf8_lower(named), pa.array(ROLES, STRING))
-    role = pa.array(list(ROLES.values()), STRING).take(known)
-    system = _mask(pc.equal(role, "system"))
-    empty = _mask(pc.equal(pc.utf8_trim_whitespace(content.fill_null("")), ""))
-    calls = _has_calls(parts, len(values))
-    faults = {"has an unknown role": _mask(role.is_null()), "calls a tool, which is not supported yet": calls}
-    faults["is empty"] = empty & ~system
-    errors = {int(row): "the conversation is empty" for row in np.flatnonzero(_count(~system, offsets) == 0)}
-    for fault, turns in reversed(faults.items()):
-        for row in np.flatnonzero(_count(turns, offsets)):
-            turn = int(np.flatnonzero(turns[offsets[row] : offsets[row + 1]])[0])
-            name = named[int(offsets[row]) + turn].as_py()
-            errors[int(row)] = f"turn {turn + 1} ({name}) {fault}"
-    kept = ~(system & empty)
-    struct = pa.StructArray.from_arrays(
-        [role.filter(pa.array(kept)).fill_null(""), content.filter(pa.array(kept)).fill_null("")],
-        fields=list(MESSAGES.value_type),
-    )
-    starts = np.concatenate([[0], np.cumsum(kept)])[offsets].astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(starts), struct, type=MESSAGES), errors
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = pc.list_flatten(lists)
+    number = np.arange(len(values)) - np.repeat(offsets[:-1], lengths)
+    errors: dict[int, str] = {}  # by turn
+    if _is_text(values.type):
+        speakers = pa.array(["user", "assistant"], STRING).take(pa.array(number % 2))
+        columns = {"role": speakers, "content": values.cast(STRING)}
+    else:
+        parts = dict(zip((field.name for field in values.type), values.flatten(), strict=True))
+        speaker, text = _sides(column.type) or SIDES[0]
+        columns = {"role": parts[speaker].cast(STRING), "content": _texts(parts[text], _content, errors)}
+        columns |= _more(parts, errors)
+    struct = pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
+    of_rows = {}
+    for turn in sorted(errors, reverse=True):
+        row = int(np.searchsorted(offsets, turn, side="right")) - 1
+        of_rows[row] = f"turn {number[turn] + 1} ({columns['role'][turn].as_py()}) {errors[turn]}"
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), struct), of_rows
 
 
-def _mask(answers: pa.BooleanArray) -> Bools:
-    mask: Bools = answers.fill_null(False).to_numpy(zero_copy_only=False)
-    return mask
+def _more(parts: dict[str, pa.Array], errors: dict[int, str]) -> dict[str, pa.Array]:
+    """Return what the messages of a file have besides role and content."""
+    texts = [name for name in ("name", "tool_call_id") if name in parts and _is_text(parts[name].type)]
+    more: dict[str, pa.Array] = {name: parts[name] for name in texts}
+    calls = [_texts(parts[name], calls_text, errors) for name in ("tool_calls", "function_call") if name in parts]
+    if calls:
+        more["tool_calls"] = pc.coalesce(*calls)
+    weight = next((parts[name] for name in ("weight", "train") if name in parts), None)
+    if weight is not None and (pa.types.is_primitive(weight.type) or pa.types.is_null(weight.type)):
+        more["weight"] = weight.cast(pa.float64())
+    return more
 
 
-def _has_calls(parts: dict[str, pa.Array], turns: int) -> Bools:
-    calls = parts.get("tool_calls")
-    if calls is None or not (pa.types.is_list(calls.type) or pa.types.is_large_list(calls.type)):
-        return np.zeros(turns, bool)
-    return _mask(pc.greater(pc.list_value_length(calls), 0))
+def _texts(cells: pa.Array, read: Callable[[object], str | None], errors: dict[int, str]) -> pa.Array:
+    """Read nested cells one by one, strings (unless they are calls) as they are; note by its turn what cannot be read."""
+    if _is_text(cells.type) and read is _content:
+        return cells.cast(STRING)
+    texts: list[str | None] = [None] * len(cells)
+    for turn in np.flatnonzero(cells.is_valid().to_numpy(zero_copy_only=False)).tolist():
+        try:
+            texts[turn] = read(without_nulls(cells[turn].as_py()))
+        except ValueError as error:
+            errors.setdefault(turn, str(error))
+    return pa.array(texts, STRING)
 
 
-def _count(turns: Bools, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    counts: npt.NDArray[np.int64] = np.diff(np.concatenate([[0], np.cumsum(turns)])[offsets])
-    return counts
+def _content(value: object) -> str:
+    """Return a content in parts as one text."""
+    parts = value if isinstance(value, list) else [value]
+    texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"has a part that is not text: {json_text(value)[:40]}")
+    return "".join(map(str, texts))

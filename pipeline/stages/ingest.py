@@ -31,7 +31,7 @@ from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, content_hash, size_of
 
-VERSION = 3  # of what the stage and the readers make of a source; it enters the fingerprint
+VERSION = 4  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 MOST_SAID = 5  # sources of which is told how they were read
 
@@ -55,6 +55,7 @@ def ingest(
     roles: dict[str, Role] | None = None,
     table: str | None = None,
     query: str | None = None,
+    repair: bool = False,
 ) -> Artifact:
     """Read files, folders, globs and live databases into documents; of an archive (zip, tar) each member by its own format.
 
@@ -66,6 +67,7 @@ def ingest(
     shared = {
         "format": format, "text_column": text_column, "id_column": id_column, "keep_columns": keep_columns,
         "chat_by": chat_by, "role_column": role_column, "order_by": order_by, "roles": roles, "table": table, "query": query,
+        "repair": repair or None,
     }  # fmt: skip
     planned = plan(sources, {key: value for key, value in shared.items() if value is not None})
     with _on_disk(planned, run) as local:

@@ -29,8 +29,9 @@ from pipeline.tokens.files import SPLITS, ShardWriter, describe, number_rows
 from pipeline.tokens.masks import TrainOn, encode, probe
 from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, index_table, token_table, windows
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened, train
+from pipeline.tokens.tool_calls import conversations
 
-VERSION = 2  # of what the stage does with the same settings; it enters the fingerprint
+VERSION = 3  # of what the stage does with the same settings; it enters the fingerprint
 FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
 BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
 
@@ -234,7 +235,7 @@ def _sifted(plan: Plan, tokenizer: Tokenizer, documents: pa.Table) -> tuple[Toke
     if kind_of(documents.schema) == "text":
         tokens, longest = encode_texts(tokenizer, flat_text(documents)[0].to_pylist()), None
     else:
-        tokens, fit, unfit = encode(Chat(tokenizer), documents["messages"].to_pylist(), plan.train_on)
+        tokens, fit, unfit = encode(Chat(tokenizer), conversations(documents), plan.train_on)
         gone.append(_unfit_entries(documents, unfit))
         documents, longest = documents.take(pa.array(fit, pa.int64())), plan.sequence_length
     too_long = tokens.lengths > longest if longest is not None else np.zeros(documents.num_rows, dtype=bool)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.documents import MESSAGES, ROLES, STRING, Rejection, Rows
+from pipeline.conversations.turns import ROLES
+from pipeline.documents import MESSAGES, STRING, Rejection, Rows
 from pipeline.forming import as_json
 from pipeline.threads.turns import CONTENT, ORDER, PLACE, ROLE, THREAD, TURN, Columns
 

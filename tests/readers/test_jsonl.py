@@ -6,18 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import MESSAGES, Rejection, Rows
-from pipeline.readers import jsonl as module
-from pipeline.readers.jsonl import jsonl, sniff
+from pipeline.conversations.shapes import ALPACA, PAIRS
+from pipeline.documents import FULL_MESSAGES, MESSAGES, Rejection, Rows
+from pipeline.forming import form
+from pipeline.readers.jsonl import jsonl, pieces, sniff
 from pipeline.sources import Source
 
 USER, ASSISTANT = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yo"}
 
 
+def parts_of(tmp_path, raw, name="rows.jsonl", **settings):
+    (tmp_path / name).write_bytes(raw)
+    return jsonl(Source(name, str(tmp_path / name)), **settings)
+
+
 def read_bytes(tmp_path, raw, name="rows.jsonl", **settings):
-    path = tmp_path / name
-    path.write_bytes(raw)
-    got = list(jsonl(Source(name, str(path)), **settings))
+    got = list(parts_of(tmp_path, raw, name, **settings))
     rows = [row for part in got if isinstance(part, Rows) for row in part.table.to_pylist()]
     places = [place for part in got if isinstance(part, Rows) for place in part.places]
     return rows, places, [part for part in got if isinstance(part, Rejection)]
@@ -27,15 +31,33 @@ def read(tmp_path, *objects, **settings):
     return read_bytes(tmp_path, b"\n".join(map(orjson.dumps, objects)), **settings)
 
 
-def chat(tmp_path, row, **settings):
-    ((got,), _, rejected) = read(tmp_path, row, **settings)
+def formed(tmp_path, *objects, **settings):
+    """Return the conversations of rows as they are formed, and all rejections."""
+    chats, rejected = [], []
+    for part in parts_of(tmp_path, b"\n".join(map(orjson.dumps, objects)), **settings):
+        if isinstance(part, Rejection):
+            rejected.append(part)
+        else:
+            documents, more = form(Source("rows", "rows.jsonl", "jsonl"), part)
+            chats += documents.to_pylist()
+            rejected += more
+    return chats, rejected
+
+
+def whole(tmp_path, row, **settings):
+    ((got,), rejected) = formed(tmp_path, row, **settings)
     assert rejected == []
-    return [(turn["role"], turn["content"]) for turn in got["messages"]]
+    return got
+
+
+def chat(tmp_path, row, **settings):
+    return [(turn["role"], turn["content"]) for turn in whole(tmp_path, row, **settings)["messages"]]
 
 
 def why(tmp_path, row, **settings):
-    rows, _, (rejected,) = read(tmp_path, row, **settings)
-    assert rows == []
+    chats, (rejected,) = formed(tmp_path, row, **settings)
+    assert chats == []
+    assert rejected.raw == orjson.dumps(row)
     return rejected.error
 
 
@@ -51,7 +73,7 @@ def test_a_column_that_comes_later_is_null_before_it_in_its_batch(tmp_path):
 
 
 def test_a_column_once_seen_is_in_every_later_batch(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr("pipeline.readers.jsonl.BLOCK", 4)
     rows, *_ = read(tmp_path, {"a": "1"}, {"b": "2"})
     assert rows == [{"a": "1"}, {"a": None, "b": "2"}]
 
@@ -75,7 +97,7 @@ def test_a_list_is_read_by_its_elements(tmp_path, indent):
     raw = json.dumps([{"text": "a"}, 7, {"text": "b"}], indent=indent).encode()
     rows, places, rejected = read_bytes(tmp_path, b"\xef\xbb\xbf " + raw, "rows.json")
     assert ([row["text"] for row in rows], places) == (["a", "b"], ["1", "3"])
-    assert rejected == [Rejection("2", "not an object but 7", b"7")]
+    assert [(r.place, r.error, r.raw.strip()) for r in rejected] == [("2", "not an object but 7", b"7")]
 
 
 def test_a_single_object_over_several_lines_is_one_row(tmp_path):
@@ -83,39 +105,76 @@ def test_a_single_object_over_several_lines_is_one_row(tmp_path):
     assert rows == [{"text": "a"}]
 
 
-def test_a_broken_list_is_rejected_whole(tmp_path):
-    raw = b'[{"text": "a"},\n{"text": ]'
-    rows, _, (broken,) = read_bytes(tmp_path, raw, "rows.json")
-    assert (rows, broken.place, broken.raw) == ([], "2", raw)
+def test_of_a_cut_list_the_rows_before_the_cut_are_kept(tmp_path):
+    rows, places, (broken,) = read_bytes(tmp_path, b'[{"text": "a"},\n{"text": ', "rows.json")
+    assert (rows, places) == ([{"text": "a"}], ["1"])
+    assert (broken.place, broken.raw) == ("2", b'\n{"text": ')
+
+
+def test_a_list_that_is_cut_behind_an_element_is_told(tmp_path):
+    rows, _, (cut,) = read_bytes(tmp_path, b'[{"text": "a"}', "rows.json")
+    assert (len(rows), cut) == (1, Rejection("2", "the list has no end: the file may be cut", b""))
+
+
+def test_what_stands_behind_a_list_is_rejected(tmp_path):
+    rows, _, (behind,) = read_bytes(tmp_path, b'[{"text": "a"}]\n{"text": "b"}', "rows.json")
+    assert (len(rows), behind) == (1, Rejection("2", "behind the end of the list", b'\n{"text": "b"}'))
+
+
+@pytest.mark.parametrize("block", [1, 3, 64])
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.text('a\\"[]{},é', max_size=5), min_size=1), max_size=4))
+def test_a_list_in_blocks_of_any_size_is_that_of_its_parser(block, objects):
+    raw = orjson.dumps(objects)
+    found = pieces.items(raw[at : at + block] for at in range(0, len(raw), block))
+    assert [value for items in found for _, value, _ in items] == objects
+
+
+@pytest.mark.parametrize(("head", "tail"), [(b"", b'\n{"text": "b"}'), (b"[", b',{"text": "b"}]'), (b'[{"text": "a"},', b"]")])
+def test_a_line_or_element_that_is_too_long_is_not_held_and_the_rest_goes_on(tmp_path, monkeypatch, head, tail):
+    monkeypatch.setattr(pieces, "MOST", 100)
+    monkeypatch.setattr(pieces, "KEPT", 10)
+    monkeypatch.setattr("pipeline.readers.jsonl.BLOCK", 16)
+    long = b'{"text": "' + b"x" * 1000 + b'"}'
+    rows, _, (rejected,) = read_bytes(tmp_path, head + long + tail, "rows.json")
+    assert (len(rows), rejected.raw) == (1, long[:10])
+    assert rejected.error == "more than 0 MiB without an end; the first MiB is kept"
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"[" * 500 + b"]" * 500 + b"}"]
+)
+def test_deep_nesting_is_one_rejection(tmp_path, raw):
+    rows, _, (rejected,) = read_bytes(tmp_path, raw, shape="text")
+    assert (rows, rejected.place) == ([], "1")
 
 
 def test_messages_are_read_as_they_are(tmp_path):
     assert chat(tmp_path, {"messages": [USER, ASSISTANT]}) == [("user", "Hi"), ("assistant", "Yo")]
 
 
-def test_messages_have_the_type_of_documents(tmp_path):
-    (tmp_path / "x.jsonl").write_bytes(orjson.dumps({"messages": [USER]}))
-    (rows,) = jsonl(Source("x.jsonl", str(tmp_path / "x.jsonl")))
-    assert rows.table.schema.field("messages").type == MESSAGES
-
-
 def test_content_in_parts_is_joined(tmp_path):
     parts = [{"type": "text", "text": "Hi"}, {"type": "text", "text": " there"}]
-    assert chat(tmp_path, {"messages": [{"role": "user", "content": parts}]}) == [("user", "Hi there")]
+    assert chat(tmp_path, {"messages": [{"role": "user", "content": parts}, ASSISTANT]})[0] == ("user", "Hi there")
 
 
-@pytest.mark.parametrize(
-    ("said", "role"),
-    [("human", "user"), ("gpt", "assistant"), ("system", "system"), ("observation", "tool"), ("Prompter", "user")],
-)
-def test_the_names_of_sharegpt_become_roles(tmp_path, said, role):
-    row = {"conversations": [{"from": said, "value": "Hi"}, {"from": "human", "value": "Yo"}]}
-    assert chat(tmp_path, row) == [(role, "Hi"), ("user", "Yo")]
+@pytest.mark.parametrize(("key", "names"), [("conversations", ("human", "gpt")), ("conversation", ("Prompter", "model"))])
+def test_sharegpt_and_its_kin_are_read(tmp_path, key, names):
+    row = {key: [{"from": name, "value": said} for name, said in zip(names, ("Hi", "Yo"), strict=True)]}
+    assert chat(tmp_path, row) == [("user", "Hi"), ("assistant", "Yo")]
 
 
-@pytest.mark.parametrize("answer", ["output", "response"])
-def test_alpaca_is_two_turns(tmp_path, answer):
-    row = {"instruction": "Add.", "input": "1+1", answer: "2"}
+def test_a_pair_of_speakers_as_keys_is_two_turns(tmp_path):
+    row = {"conversation": [{"human": "Hi", "assistant": "Yo"}, {"human": "Ho", "assistant": "So"}]}
+    assert [said for _, said in chat(tmp_path, row)] == ["Hi", "Yo", "Ho", "So"]
+
+
+def test_a_list_of_strings_is_told_in_turn(tmp_path):
+    assert chat(tmp_path, {"id": "1", "data": ["Hi", "Yo"]}) == [("user", "Hi"), ("assistant", "Yo")]
+
+
+@pytest.mark.parametrize("pair", ALPACA)
+def test_alpaca_is_two_turns(tmp_path, pair):
+    row = {pair[0]: "Add.", "input": "1+1", pair[1]: "2"}
     assert chat(tmp_path, row) == [("user", "Add.\n\n1+1"), ("assistant", "2")]
 
 
@@ -123,18 +182,32 @@ def test_alpaca_without_input_asks_the_instruction_alone(tmp_path):
     assert chat(tmp_path, {"instruction": "Hi", "input": "", "output": "Yo"})[0] == ("user", "Hi")
 
 
-@pytest.mark.parametrize("pair", module.PAIRS)
+def test_alpacas_history_stands_before_the_instruction_and_behind_the_system(tmp_path):
+    row = {"instruction": "Hi", "output": "Yo", "history": [["Q", "A"]], "system": "Be."}
+    assert [said for _, said in chat(tmp_path, row)] == ["Be.", "Q", "A", "Hi", "Yo"]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
 def test_prompt_and_response_are_two_turns(tmp_path, pair):
     assert chat(tmp_path, dict(zip(pair, ["Hi", "Yo"], strict=True))) == [("user", "Hi"), ("assistant", "Yo")]
 
 
-def test_a_system_column_is_the_first_turn(tmp_path):
-    row = {"system": "Be brief.", "prompt": "Hi", "response": "Yo"}
-    assert chat(tmp_path, row)[0] == ("system", "Be brief.")
+def test_prompt_and_completion_may_be_turns(tmp_path):
+    assert chat(tmp_path, {"prompt": [USER], "completion": [ASSISTANT]}) == [("user", "Hi"), ("assistant", "Yo")]
 
 
-def test_an_empty_system_turn_is_left_out(tmp_path):
-    assert chat(tmp_path, {"messages": [{"role": "system", "content": ""}, USER]}) == [("user", "Hi")]
+@pytest.mark.parametrize("name", ["system", "system_prompt"])
+def test_a_system_column_is_the_first_turn(tmp_path, name):
+    assert chat(tmp_path, {name: "Be brief.", "question": "Hi", "response": "Yo"})[0] == ("system", "Be brief.")
+
+
+@pytest.mark.parametrize("chosen", ["Yo", [ASSISTANT], [USER, ASSISTANT]])
+def test_of_a_preference_row_the_chosen_answer_is_taken_when_asked_for(tmp_path, chosen):
+    row = {"prompt": "Hi", "chosen": chosen, "rejected": "No"}
+    assert chat(tmp_path, row, shape="chosen") == [("user", "Hi"), ("assistant", "Yo")]
+    assert why(tmp_path, row) == (
+        "a preference row (chosen, rejected). `shape: chosen` for this source takes the chosen answers"
+    )
 
 
 def test_a_chats_other_columns_are_text(tmp_path):
@@ -142,26 +215,77 @@ def test_a_chats_other_columns_are_text(tmp_path):
     assert (row["id"], sorted(row)) == ("7", ["id", "messages"])
 
 
+CALL = {"name": "add", "arguments": '{"a": 1}'}
+CALLS = '[{"type":"function","function":{"name":"add","arguments":"{\\"a\\": 1}"}}]'
+OPENAI = [{"id": "c1", "type": "function", "function": CALL}]
+
+
+@pytest.mark.parametrize(
+    ("turn", "calls"),
+    [
+        ({"role": "assistant", "content": None, "tool_calls": OPENAI}, CALLS.replace("{", '{"id":"c1",', 1)),
+        ({"role": "assistant", "content": None, "function_call": CALL}, CALLS),
+        ({"role": "assistant", "tool_calls": [CALL]}, CALLS),
+        ({"from": "function_call", "value": orjson.dumps(CALL).decode()}, CALLS),
+    ],
+)
+def test_calls_of_all_kinds_become_those_of_openai(tmp_path, turn, calls):
+    made = whole(tmp_path, {"messages": [USER, turn]})["messages"][1]
+    assert (made["role"], made["content"], made["tool_calls"]) == ("assistant", "", calls)
+
+
+@pytest.mark.parametrize("role", ["tool", "function", "observation"])
+def test_the_answer_of_a_tool_keeps_its_name_and_its_call(tmp_path, role):
+    answer = {"role": role, "content": "2", "name": "add", "tool_call_id": "c1"}
+    row = {"messages": [USER, {"role": "assistant", "tool_calls": [CALL]}, answer, ASSISTANT]}
+    made = whole(tmp_path, row)["messages"][2]
+    assert (made["role"], made["name"], made["tool_call_id"]) == ("tool", "add", "c1")
+
+
+def test_calls_inside_the_text_stay_there(tmp_path):
+    said = {"from": "gpt", "value": '<tool_call>{"name": "add"}</tool_call>'}
+    others = [{"from": name, "value": "2"} for name in ("human", "tool", "gpt")]
+    assert chat(tmp_path, {"conversations": [others[0], said, *others[1:]]})[1] == ("assistant", said["value"])
+
+
+@pytest.mark.parametrize("name", ["tools", "functions"])
+@pytest.mark.parametrize("pack", [lambda value: value, lambda value: orjson.dumps(value).decode()])
+def test_functions_become_openais_tools(tmp_path, name, pack):
+    row = whole(tmp_path, {"messages": [USER, ASSISTANT], name: pack([{"name": "add"}])})
+    assert row["tools"] == '[{"type":"function","function":{"name":"add"}}]'
+
+
+def test_a_turn_that_is_not_to_be_trained_has_weight_0(tmp_path):
+    row = {"messages": [USER, ASSISTANT | {"weight": 0}, USER, ASSISTANT | {"train": True}]}
+    assert [turn["weight"] for turn in whole(tmp_path, row)["messages"]] == [None, 0.0, None, 1.0]
+
+
+def test_messages_have_the_full_type_from_the_first_call_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.readers.jsonl.BLOCK", 4)
+    chats = [{"messages": [USER, turn]} for turn in (ASSISTANT, {"role": "assistant", "tool_calls": [CALL]}, ASSISTANT)]
+    parts = parts_of(tmp_path, b"\n".join(map(orjson.dumps, chats)))
+    formed = [form(Source("x", "x", "jsonl"), part)[0].schema.field("messages").type for part in parts]
+    assert formed == [MESSAGES, FULL_MESSAGES, FULL_MESSAGES]
+
+
 @pytest.mark.parametrize(
     ("row", "error"),
     [
         ({"messages": []}, "the conversation is empty"),
-        ({"messages": [{"role": "system", "content": "Be."}]}, "the conversation is empty"),
         ({"messages": [USER, {"role": "assistant", "content": " "}]}, "turn 2 (assistant) is empty"),
-        ({"messages": [{"role": "narrator", "content": "x"}]}, "turn 1: unknown role 'narrator'"),
-        ({"messages": [{"content": "x"}]}, "turn 1: unknown role None"),
-        ({"messages": ["x"]}, "turn 1 is not an object"),
+        ({"messages": [{"role": "narrator", "content": "x"}]}, "turn 1 has an unknown role 'narrator'"),
+        ({"messages": [{"content": "x"}]}, "turn 1 has no role"),
+        ({"messages": [7]}, "turn 1 is not an object"),
         ({"messages": "x"}, "'messages' is not a list"),
-        (
-            {"messages": [USER, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}]},
-            "turn 2: tool calls are not supported yet",
-        ),
+        ({"messages": [USER, ASSISTANT | {"tool_calls": [{"id": "1"}]}]}, 'turn 2 has a call without a name: {"id":"1"}'),
+        ({"messages": [{"from": "function_call", "value": "f(x)"}]}, 'turn 1 (assistant) has no calls but "f(x)"'),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
             'turn 1 has a part that is not text: {"type":"image_url"}',
         ),
         ({"messages": [{"role": "user", "content": 5}]}, "turn 1 is not a text but 5"),
         ({"prompt": "Hi", "response": None}, "turn 2 (assistant) is empty"),
+        ({"instruction": "Hi", "output": "Yo", "history": [["Q"]]}, "'history' has no question and answer at 1"),
     ],
 )
 def test_what_is_no_conversation_is_rejected_with_the_reason(tmp_path, row, error):
@@ -184,7 +308,7 @@ def test_a_row_of_another_kind_than_the_first_is_rejected(tmp_path):
 
 
 def test_a_file_whose_first_chat_is_broken_is_still_one_of_chats(tmp_path):
-    rows, _, rejected = read(tmp_path, {"messages": []}, {"text": "a"}, {"messages": [USER]})
+    rows, _, rejected = read(tmp_path, {"messages": 5}, {"text": "a"}, {"messages": [USER]})
     assert (len(rows), [r.place for r in rejected]) == (1, ["1", "2"])
 
 

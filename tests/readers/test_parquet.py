@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.documents import MESSAGES, Rejection, Rows
+from pipeline.documents import Rejection, Rows
+from pipeline.forming import form
 from pipeline.readers import parquet as module
 from pipeline.readers.parquet import parquet, sniff
 from pipeline.sources import Source
@@ -22,10 +23,13 @@ def written(tmp_path, columns, **options):
     return tmp_path / "x.parquet"
 
 
-def chats(tmp_path, *conversations, column="messages"):
-    rows, rejected = read(written(tmp_path, {column: pa.array(conversations)}))
-    got = [[(t["role"], t["content"]) for t in chat] for part in rows for chat in part.table["messages"].to_pylist()]
-    return got, [(r.place, r.error) for r in rejected]
+def chats(tmp_path, *conversations, column="messages", **others):
+    """Return the conversations of a file as they are formed, and the rejections of reader and forming."""
+    path = written(tmp_path, {column: pa.array(conversations), **others})
+    rows, rejected = read(path)
+    formed = [form(Source("x", str(path), "parquet"), part) for part in rows]
+    got = [chat for documents, _ in formed for chat in documents["messages"].to_pylist()]
+    return got, [(r.place, r.error) for r in rejected + [r for _, more in formed for r in more]]
 
 
 def test_columns_stay_as_they_are(tmp_path):
@@ -63,43 +67,63 @@ def test_a_packed_file_is_unpacked(tmp_path):
     assert rows.table.to_pylist() == [{"text": "a"}]
 
 
-def test_messages_become_those_of_documents(tmp_path):
-    (rows,), _ = read(written(tmp_path, {"messages": [[ASSISTANT | {"role": "Model"}, USER]]}))
-    assert rows.table.schema.field("messages").type == MESSAGES
-    assert rows.table["messages"].to_pylist() == [[ASSISTANT, USER]]
-
-
 def test_conversations_become_messages(tmp_path):
     turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yo"}]
-    assert chats(tmp_path, turns, column="conversations") == ([[("user", "Hi"), ("assistant", "Yo")]], [])
+    assert chats(tmp_path, turns, column="conversations") == ([[USER, ASSISTANT]], [])
 
 
-def test_empty_system_turns_are_left_out(tmp_path):
-    empty = {"role": "system", "content": ""}
-    got, _ = chats(tmp_path, [empty, USER], [USER, ASSISTANT])
-    assert got == [[("user", "Hi")], [("user", "Hi"), ("assistant", "Yo")]]
+def test_a_list_of_strings_is_told_in_turn(tmp_path):
+    assert chats(tmp_path, ["Hi", "Yo"], column="data") == ([[USER, ASSISTANT]], [])
+
+
+def test_texts_with_a_column_of_strings_named_data_are_no_chats(tmp_path):
+    (rows,), _ = read(written(tmp_path, {"text": ["a"], "data": [["b"]]}))
+    assert rows.table.column_names == ["text", "data"]
 
 
 def test_what_is_no_conversation_is_rejected_with_the_reason(tmp_path):
     narrator, silent = {"role": "narrator", "content": "x"}, {"role": "assistant", "content": None}
-    got, rejected = chats(tmp_path, [USER], [], None, [USER, silent], [USER, narrator], [USER])
-    assert got == [[("user", "Hi")]] * 2
+    got, rejected = chats(tmp_path, [USER, ASSISTANT], [], None, [USER, silent], [USER, narrator])
+    assert got == [[USER, ASSISTANT]]
     assert rejected == [
         ("2", "the conversation is empty"),
         ("3", "the conversation is empty"),
         ("4", "turn 2 (assistant) is empty"),
-        ("5", "turn 2 (narrator) has an unknown role"),
+        ("5", "turn 2 has an unknown role 'narrator'"),
     ]
 
 
-def test_tool_calls_are_rejected(tmp_path):
-    _, rejected = chats(tmp_path, [USER | {"tool_calls": ["x"]}, ASSISTANT | {"tool_calls": None}])
-    assert rejected == [("1", "turn 1 (user) calls a tool, which is not supported yet")]
+def test_nested_tool_calls_become_json_without_nulls(tmp_path):
+    add, sub = ({"name": name, "arguments": {key: 1}} for name, key in (("add", "a"), ("sub", "b")))
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": add}]}
+    other = {"role": "assistant", "content": None, "tool_calls": [{"id": "c2", "type": "function", "function": sub}]}
+    result = {"role": "tool", "content": "2", "tool_call_id": "c1", "name": "add"}
+    ((user, called, answered, said), _), rejected = chats(tmp_path, [USER, call, result, ASSISTANT], [USER, other])
+    assert rejected == []
+    assert called["tool_calls"] == '[{"id":"c1","type":"function","function":{"name":"add","arguments":{"a":1}}}]'
+    assert (answered["tool_call_id"], answered["name"], user["tool_calls"], said["tool_calls"]) == ("c1", "add", None, None)
+
+
+def test_functions_become_the_column_tools(tmp_path):
+    tools = pa.array([[{"name": "add", "description": None}]])
+    (rows,), _ = read(written(tmp_path, {"messages": [[USER, ASSISTANT]], "functions": tools}))
+    assert rows.table["tools"].to_pylist() == ['[{"type":"function","function":{"name":"add"}}]']
+
+
+def test_content_in_parts_is_joined_and_parts_that_are_no_text_are_rejected(tmp_path):
+    parts = [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]
+    said = [{"role": "user", "content": parts}, {"role": "assistant", "content": parts[:1]}]
+    seen = [{"role": "user", "content": [{"type": "image", "text": None}]}]
+    got, rejected = chats(tmp_path, said, seen)
+    assert [turn["content"] for turn in got[0]] == ["Hi", "H"]
+    assert rejected == [("2", 'turn 1 (user) has a part that is not text: [{"type":"image"}]')]
 
 
 def test_a_rejected_row_keeps_its_cells(tmp_path):
-    _, (rejected,) = read(written(tmp_path, {"messages": [[], [USER]], "n": [1, 2], "raw": [b"\xff", b""]}))
-    assert rejected.raw == '{"messages":[],"n":1,"raw":"\ufffd"}'.encode()
+    calls = [[USER | {"tool_calls": "x"}], [USER]]
+    _, (rejected,) = read(written(tmp_path, {"messages": calls, "n": [1, 2], "raw": [b"\xff", b""]}))
+    assert rejected.error == 'turn 1 (user) has no calls but "x"'
+    assert rejected.raw.endswith(',"n":1,"raw":"\ufffd"}'.encode())
 
 
 def test_a_row_that_is_not_utf8_is_rejected(tmp_path):

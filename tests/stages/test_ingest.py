@@ -460,7 +460,7 @@ def test_turns_of_conversations_may_lack_a_column_in_some_lines(run, tmp_path):
     path.write_text(
         '{"t": 7, "who": "user", "text": "Hi"}\n'
         '{"t": 7, "who": "assistant", "text": "Yo", "at": 2}\n'
-        '{"t": 8, "who": "user", "text": "Hi", "at": 1}\n'
+        '{"t": 8, "who": "user", "text": "Hi", "at": 1}\n{"t": 8, "who": "assistant", "text": "Yo", "at": 2}\n'
     )
     made = ingest([str(path)], "turns", run, chat_by="t", role_column="who", order_by="at")
     assert [row["error"] for row in rows_of(made, "rejected")] == ["row 1: the column 'at' is NULL"]

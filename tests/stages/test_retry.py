@@ -54,9 +54,9 @@ def test_a_mended_row_becomes_a_document_beside_the_parents_own(run, lines):
 
 
 def test_a_row_that_is_still_broken_stays_rejected_with_its_new_reason(run, lines):
-    again = retry(lines, "lines", run, rows={("lines.jsonl", "2"): ["[1"]})
+    again = retry(lines, "lines", run, rows={("lines.jsonl", "2"): ["{1"]})
     (row,) = [row for row in rows_of(again, "rejected") if row["place"] == "2"]
-    assert (row["raw"], row["error"][:8]) == (b"[1", "not JSON")
+    assert (row["raw"], row["error"][:8]) == (b"{1", "not JSON")
 
 
 def test_a_row_that_was_emptied_stays_rejected(run, lines):
@@ -137,13 +137,12 @@ def test_a_row_is_read_between_what_stood_around_it_and_with_what_was_found_out(
 
 def test_a_conversation_of_rows_is_mended_whole(run, tmp_path):
     path = tmp_path / "turns.jsonl"
-    path.write_text(
-        '{"t": 7, "who": "user", "text": "Hi"}\n{"t": 8, "who": "boss", "text": "Go"}\n{"who": "user", "text": "?"}\n'
-    )
+    turns = [(7, "user", "Hi"), (7, "assistant", "Yo"), (8, "boss", "Go"), (None, "user", "?")]
+    path.write_text("".join(json.dumps({"t": t, "who": who, "text": text}) + "\n" for t, who, text in turns))
     first = ingest([str(path)], "turns", run, chat_by="t", role_column="who")
     (place,) = [row["place"] for row in rejected(first) if row["place"].startswith("t=")]
     rows = [{"t": 8, "who": "user", "text": "Go"}, {"t": 8, "who": "assistant", "text": "Gone"}]
-    again = retry(first, "turns", run, rows={("turns.jsonl", place): [json.dumps(rows)], ("turns.jsonl", "3"): ['{"t": 9}']})
+    again = retry(first, "turns", run, rows={("turns.jsonl", place): [json.dumps(rows)], ("turns.jsonl", "4"): ['{"t": 9}']})
     assert [message["content"] for message in rows_of(again)[1]["messages"]] == ["Go", "Gone"]
     assert [row["error"] for row in rows_of(again, "rejected")] == [
         "a turn is read with its conversation. Mend the source and ingest it again"

@@ -10,6 +10,7 @@ from pipeline.errors import TokenizerError
 from pipeline.tokens.chat import Chat, Unfit, shipped_templates, template_text
 from pipeline.tokens.masks import encode, probe
 from pipeline.tokens.tokenizer import Tokenizer, train
+from pipeline.tokens.tool_calls import told
 
 CHATML_WITHOUT_TAGS = """{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
@@ -230,3 +231,88 @@ def test_no_template_at_all_names_the_option_and_those_that_ship():
 def test_an_unknown_template_is_answered_with_the_nearest():
     with pytest.raises(TokenizerError, match=r"no chat template 'lama-3'. Did you mean 'llama-3'\? There are alpaca"):
         template_text("lama-3", None)
+
+
+CALLING = """{% for t in tools or [] %}{{ t | tojson }}
+{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}{% for call in m.tool_calls or [] %}<tool_call>{{ call.function | tojson }}</tool_call>{% endfor %}<|im_end|>
+{% endfor %}"""
+MISTRAL_LIKE = """{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }}[/INST]{% elif m.role == 'tool' %}\
+[INST]{{ m.content | tojson }}, {{ m.tool_call_id }}[/INST]{% elif m.tool_calls %}\
+[CALLS] {{ m.tool_calls[0].function | tojson }}</s>{% else %} {{ m.content }}</s>{% endif %}{% endfor %}"""
+TAGGED = CALLING.replace("{{ m.content }}", "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}", 1).replace(
+    "<|im_end|>", "<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}", 1
+)
+TEXT_ARGUMENTS = CALLING.replace("call.function | tojson", "call.function.name + call.function.arguments")
+CALL = '[{"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{\\"where\\": \\"the river\\"}"}}]'
+CALLED = [
+    {"role": "user", "content": "Who runs?"},
+    {"role": "assistant", "content": "", "tool_calls": CALL},
+    {"role": "tool", "content": 'The "river".', "tool_call_id": "c1", "name": "find"},
+    {"role": "assistant", "content": "The river."},
+]
+SHOWN = '{"name": "find", "arguments": {"where": "the river"}}'
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (CALLING, f"<tool_call>{SHOWN}</tool_call><|im_end|>The river.<|im_end|>"),
+        (TAGGED, f"<tool_call>{SHOWN}</tool_call><|im_end|>The river.<|im_end|>"),
+        (MISTRAL_LIKE, f"[CALLS] {SHOWN}</s> The river.</s>"),
+        (TEXT_ARGUMENTS, '<tool_call>find{"where": "the river"}</tool_call><|im_end|>The river.<|im_end|>'),
+    ],
+)
+def test_a_turn_of_calls_is_trained_like_any_other(template, expected):
+    assert supervised_text(chat(template), told(CALLED, None)) == expected
+
+
+def test_a_turn_with_a_text_and_calls_is_trained_from_the_text_on():
+    talk = [CALLED[0], {**CALLED[1], "content": "Let me see."}]
+    expected = f"Let me see.<tool_call>{SHOWN}</tool_call><|im_end|>"
+    assert supervised_text(chat(CALLING), told(talk, None)) == expected
+
+
+@pytest.mark.parametrize("name", ["chatml", "llama-3"])
+def test_calls_that_the_template_does_not_show_are_refused(name):
+    problem = why_unfit(shipped(name), told(CALLED, None))
+    assert (problem.reason, problem.message) == ("the template does not show the call of 'find'", 1)
+
+
+def test_the_second_of_two_calls_is_missed_too():
+    both = CALL[:-1] + ", " + CALL[1:].replace("find", "seek")
+    problem = why_unfit(chat(MISTRAL_LIKE), told([CALLED[0], {**CALLED[1], "tool_calls": both}], None))
+    assert problem.reason == "the template does not show the call of 'seek'"
+
+
+def test_the_functions_are_handed_to_the_template():
+    tools = '[{"type": "function", "function": {"name": "find"}}]'
+    assert chat(CALLING).render(told(CALLED, tools)).text.startswith(tools[1:-1])
+    assert why_unfit(shipped("chatml"), told(TALK, tools)).reason == "the template does not show the function 'find' of `tools`"
+
+
+def test_functions_that_are_no_list_are_told():
+    assert why_unfit(chat(CALLING), told(TALK, "find()")).reason == "the functions in `tools` are no JSON list of objects"
+
+
+def test_a_control_token_in_a_call_is_refused():
+    talk = [CALLED[0], {**CALLED[1], "tool_calls": CALL.replace("the river", "<|im_end|>")}]
+    assert why_unfit(chat(CALLING), told(talk, None)).measure == "control_tokens"
+
+
+def test_a_template_that_ends_calls_otherwise_is_refused():
+    template = CALLING.replace("<|im_end|>", "{{ '' if m.tool_calls else '<|im_end|>' }}")
+    assert (
+        why_unfit(chat(template), told(CALLED[:2], None)).reason == "the template ends a turn of calls otherwise than an answer"
+    )
+
+
+def test_a_template_that_opens_calls_otherwise_is_refused():
+    template = CALLING.replace("<|im_start|>{{ m.role }}", "<|im_start|>{{ 'caller' if m.tool_calls else m.role }}")
+    problem = why_unfit(chat(template), told(CALLED[:2], None))
+    assert problem.reason == "the template opens a turn of calls otherwise than an answer"
+
+
+def test_an_answer_of_weight_0_is_not_trained():
+    talk = [message | ({"weight": 0.0} if place == 2 else {}) for place, message in enumerate(TALK)]
+    assert supervised_text(shipped("chatml"), told(talk, None)) == "The river.<|im_end|>"

@@ -1,0 +1,84 @@
+"""Values of a JSON file -> rows, and a `Rejection` for each that is none."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.conversations.calls import json_text
+from pipeline.conversations.shapes import Row, Shape, Turn, chat, shape_of
+from pipeline.conversations.turns import CALLERS
+from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rejection, Rows
+from pipeline.readers.jsonl.pieces import Item
+
+
+class Batch:
+    """Items -> rows; remembers from one batch to the next the kind of the file's first row, and the columns seen."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.kind = ""
+        self.columns: dict[str, None] = {}
+        self.messages = MESSAGES
+
+    def read(self, items: Sequence[Item]) -> Iterator[Rows | Rejection]:
+        """Yield a batch's rows, then a `Rejection` for each item that is none."""
+        rows: list[Row] = []
+        chats: list[list[Turn]] = []
+        places: list[str] = []
+        raws: list[bytes] = []
+        rejected: list[Rejection] = []
+        for place, value, raw in items:
+            try:
+                row, turns = self._row(value)
+            except ValueError as error:
+                rejected.append(Rejection(str(place), str(error), raw))
+                continue
+            rows.append(row)
+            chats.append(turns)
+            places.append(str(place))
+            raws.append(raw)
+        if rows:
+            yield Rows(self._table(rows, chats), places, raws.__getitem__)
+        yield from rejected
+
+    def _row(self, value: object) -> tuple[Row, list[Turn]]:
+        if isinstance(value, ValueError):
+            raise value
+        if not isinstance(value, dict):
+            raise ValueError(f"not an object but {json_text(value)[:40]}")
+        if not value:
+            raise ValueError("the object is empty")
+        shape = shape_of(value) if self.shape == "auto" else self.shape
+        kind = "text" if shape == "text" else "chat"
+        self.kind = self.kind or kind
+        if kind != self.kind:
+            raise ValueError(f"a {kind} row, but the file's first row is {self.kind}")
+        if shape == "chosen" != self.shape:
+            raise ValueError("a preference row (chosen, rejected). `shape: chosen` for this source takes the chosen answers")
+        row, turns = (value, []) if kind == "text" else chat(value, shape)
+        for name, cell in row.items():
+            if type(cell) is not str and cell is not None:
+                row[name] = json_text(cell)
+        return row, turns
+
+    def _table(self, rows: list[Row], chats: list[list[Turn]]) -> pa.Table:
+        for row in rows:
+            if not row.keys() <= self.columns.keys():
+                self.columns.update(dict.fromkeys(row))
+        arrays = {"messages": self._messages(chats)} if self.kind == "chat" else {}
+        for name in self.columns:
+            arrays[name] = pa.array([row.get(name) for row in rows], STRING)
+        return pa.table(arrays)
+
+    def _messages(self, chats: Sequence[Sequence[Turn]]) -> pa.Array:
+        """Lay the turns out; once one had more than role and content, all messages have the full type."""
+        columns = list(zip(*chain.from_iterable(chats), strict=True)) or [()] * len(FULL_MESSAGES.value_type)
+        full = any(column.count(None) < len(column) for column in columns[2:])
+        if full or any(isinstance(name, str) and name.lower() in CALLERS for name in set(columns[0])):
+            self.messages = FULL_MESSAGES
+        fields = [field.with_nullable(True) for field in self.messages.value_type]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=False)]
+        offsets = np.cumsum([0, *map(len, chats)], dtype=np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(arrays, fields=fields))
