@@ -5,7 +5,6 @@ name, and what is no plain file within bounds is a rejection, so that no archive
 """
 
 import io
-import os
 import tarfile
 import zipfile
 import zlib
@@ -17,14 +16,14 @@ from typing import BinaryIO, cast
 
 from pipeline.documents import Rejection
 from pipeline.errors import SourceError
-from pipeline.sources import Source, open_bytes, open_stored, suffix
+from pipeline.sources import Source, open_bytes, open_stored, printable, suffix
+from pipeline.unpacking import RATIO, SMALL
 
 ZIP = (".zip",)
 TAR = (".tar", ".tgz", ".txz")
 
 HELD = 16 << 20  # bytes of a tar's member that are held; a larger one is read from the archive again
 MOST = 16 << 30  # bytes that a member may have, unpacked
-RATIO, SMALL = 500, 64 << 20  # a zip's member of more than so many bytes may be packed to a 500th of them, not less
 Opener = Callable[[], BinaryIO]
 DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError, ValueError)
 
@@ -45,7 +44,7 @@ def members(source: Source) -> Iterator[Source | Rejection]:
         for name, found in _of_zip(source) if suffix(source.path) in ZIP else _of_tar(source):
             if _hidden(name):
                 continue
-            name = os.fsencode(name).decode("utf-8", "backslashreplace")  # a member's name may be any bytes
+            name = printable(name)
             why = _why_not(name, met)
             met.add(name)
             if why or isinstance(found, str):

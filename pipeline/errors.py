@@ -128,6 +128,7 @@ def without_passwords(text: str) -> str:
     'no such file: mysql://me:***@host/shop?password=***'
     """
     text = re.sub(r"(?<=://)([^\s:/@]*):(?!PASSWORD@)\S*@", r"\1:***@", text)
+    text = re.sub(r"(?i)([?&](?:x-amz-[\w-]+|x-goog-[\w-]+|signature|sig|token|awsaccesskeyid)=)[^\s&'\"]+", r"\1***", text)
     return re.sub(r"([?&]password=)[^\s&'\"]+", r"\1***", text)
 
 

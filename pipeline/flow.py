@@ -20,7 +20,7 @@ from pipeline.preview import preview
 from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
 from pipeline.rejections import mended
 from pipeline.run import Run
-from pipeline.source_plan import default_name
+from pipeline.source_plan import default_name, problems_of_sources
 from pipeline.stages.clean import clean, trial
 from pipeline.stages.ingest import ingest
 from pipeline.stages.retry import retry
@@ -150,7 +150,9 @@ def problems_of(recipe: Recipe) -> list[str]:
         ]
     data_sets = _data_sets(recipe, "ingest")
     for name, section in data_sets.items():
-        problems += check(INGEST_FIELDS, section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")[1]
+        settings, wrong = check(INGEST_FIELDS, section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")
+        named = settings.pop("sources", [])
+        problems += wrong or problems_of_sources(named, {key: value for key, value in settings.items() if value is not None})
     steps = recipe.section("clean")
     for name, section in steps.items() if isinstance(steps, Mapping) else [("", steps)] if steps is not None else []:
         problems += plan(section, f"clean, {name}" if name else "clean")[1]

@@ -101,12 +101,10 @@ def check(fields: Fields, given: object, where: str) -> tuple[dict[str, Any], li
     try:
         checked = model(**{field: _plain(given[name]) for field, name in named.items() if name in given})
     except ValidationError as error:
-        seen: set[str] = set()
+        wrong: dict[str, list[Any]] = {}
         for problem in error.errors():
-            name = named[str(problem["loc"][0])]
-            if name not in seen:
-                seen.add(name)
-                problems.append(_sentence(given, where, name, problem))
+            wrong.setdefault(named[str(problem["loc"][0])], []).append(problem)
+        problems += [_sentence(given, where, name, found[0], _alternatives(found)) for name, found in wrong.items()]
         return {}, problems
     return {name: getattr(checked, field) for field, name in named.items()}, problems
 
@@ -115,16 +113,24 @@ def _all_of(fields: Fields) -> str:
     return f" There are: {', '.join(fields)}." if fields else " It has none."
 
 
-def _sentence(given: Mapping[str, Any], where: str, name: str, problem: Any) -> str:  # noqa: ANN401  pydantic's dict
+def _alternatives(problems: list[Any]) -> str:
+    """Say what a value should be: where it may be of several types, each of them says so at the same place."""
+    should = "Input should be "
+    same = [problem["msg"] for problem in problems if problem["input"] == problems[0]["input"]]
+    if not all(message.startswith(should) for message in same):
+        same = same[:1]
+    return should + " or ".join(dict.fromkeys(message.removeprefix(should) for message in same)) if len(same) > 1 else same[0]
+
+
+def _sentence(given: Mapping[str, Any], where: str, name: str, problem: Any, message: str) -> str:  # noqa: ANN401  pydantic's
     if problem["type"] == "missing":
         return f"{where}: {name!r} is missing"
     if problem["type"] == "extra_forbidden":
         return f"{line_of(given, name)}{where}: {name}: no setting {problem['loc'][-1]!r}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    inside = [
-        str(part) for part in problem["loc"][1:] if isinstance(problem["input"], int | float | str) and part in given[name]
-    ]
+    nested = isinstance(problem["input"], int | float | str) and isinstance(given[name], Mapping | list)
+    inside = [str(part) for part in problem["loc"][1:] if nested and part in given[name]]
     value = problem["input"] if inside else _plain(given[name])
     return f"{line_of(given, name)}{where}: {'.'.join([name, *inside])}: {message}, not {value!r}"
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +14,13 @@ from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.readers import columns, format_of, formats, reader
 from pipeline.readers.live_database.address import live_source
 from pipeline.recipe import Fields, check, fields_of
+from pipeline.remote import remote_sources, shown
 from pipeline.sources import Source, collision, expand, small_file
 
 Settings = dict[str, Any]
 
 ARCHIVE = "archive"  # no reader's format: each of its members has its own
+NO_ROWS = ("foreign", "passed_over")
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
 ROW_FIELDS: Fields = {
     "text_column": (str | None, None),
@@ -41,11 +44,13 @@ def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
 
     >>> default_name(["in/posts.csv"]), default_name(["in/my pages/"]), default_name(["mysql://me:secret@host/shop"])
     ('posts', 'my-pages', 'shop')
+    >>> default_name(["https://me:secret@example.org/posts.csv.gz?X-Amz-Signature=secret"])
+    'posts'
     """
     first = sources[0]
     path = str(first["path"] if isinstance(first, Mapping) else first)
-    live = live_source(path)
-    stem = (live.name if live else Path(path).resolve().name).split(".")[0]
+    live = None if shown(path) else live_source(path)
+    stem = (live.name if live else Path(shown(path) or path).resolve().name).split(".")[0]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "documents"
 
 
@@ -58,7 +63,8 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     if not sources:
         raise UsageError("nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv")
     found, problems = _found(sources, shared.get("format"))
-    known = [None if source.format == ARCHIVE else columns(source.format) for source, _ in found]
+    read = {source.format for source, _ in found}
+    known = [None if format == ARCHIVE else columns(format) for format in read if format not in NO_ROWS]
     tables = None in known
     of_pages = {name for own in known for name in own or ()}
     of_all = {key: value for key, value in shared.items() if key != "format"}
@@ -67,16 +73,37 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     for source, own in found:
         key = repr((source.format, own))
         if key not in checked:
-            for_all = _of_pages(source, of_all, tables, of_pages)
-            is_one = source.format != ARCHIVE
-            checked[key], wrong = _settings(source, for_all, own) if is_one else _of_archive(source, of_all, own)
+            checked[key], wrong = _checked(source, _of_pages(source, of_all, tables, of_pages), of_all, own)
             problems += wrong
         planned.append((source, checked[key]))
-    read = {source.format for source, _ in found}
-    problems += _of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if found else []
+    read.discard("passed_over")
+    problems += _of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if read else []
     if problems:
         raise RecipeError("ingest", problems)
     return planned
+
+
+def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared: Settings) -> list[str]:
+    """Return which settings `plan` would refuse: nothing is hashed, only what has no suffix is opened, no database is asked.
+
+    What cannot be found is no problem of a recipe: it may be there when the recipe is run.
+
+    >>> problems_of_sources("nowhere.csv", {})
+    []
+    """
+    try:
+        plan([sources] if isinstance(sources, str) else sources, shared)
+    except RecipeError as error:
+        return error.problems
+    except (SourceError, UsageError):
+        return []
+    return []
+
+
+def _checked(source: Source, of_pages: Settings, of_all: Settings, own: Settings) -> tuple[Settings, list[str]]:
+    if source.format in NO_ROWS:
+        return _settings(source, {}, {})
+    return _of_archive(source, of_all, own) if source.format == ARCHIVE else _settings(source, of_pages, own)
 
 
 def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
@@ -84,6 +111,8 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
     found: dict[str, tuple[Source, Settings]] = {}
     met: dict[str, tuple[int, str]] = {}  # a file's real path: the first entry that named it, and as what
     problems: list[str] = []
+    _real_folder.cache_clear()  # links may have changed since the last call
+    real = _real_path if len(entries) > 1 else lambda source: source.name
     for number, entry in enumerate(entries, 1):
         head, own, wrong = _entry(entry, f"ingest, source {number}")
         problems += wrong
@@ -94,9 +123,9 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
             if chosen or not archive:
                 reader(chosen if archive and chosen else source.format)
             wanted = {**own, "format": chosen} if archive else own
-            if source.name in found and found[source.name][0].path != source.path:
+            if source.name in found and found[source.name][0].place != source.place:
                 raise collision(source.name, found[source.name][0].path, source.path)
-            first, name = met.setdefault(os.path.realpath(source.path), (number, source.name))
+            first, name = met.setdefault(real(source), (number, source.name))
             if first != number and name != source.name:
                 problems.append(f"ingest: {source.path} is named twice, as {name!r} and as {source.name!r}. Name it once.")
             elif found.setdefault(source.name, (source, wanted))[1] != wanted:
@@ -104,13 +133,30 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
     return [found[name] for name in sorted(found)], problems
 
 
+def _real_path(source: Source) -> str:
+    """Return where a source lies, links resolved; of a file that is no link only its folder is looked at, and that once."""
+    folder, name = os.path.split(source.place)
+    return os.path.realpath(source.place) if os.path.islink(source.place) else f"{_real_folder(folder)}/{name}"  # noqa: PTH114
+
+
+@lru_cache(1024)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
 def _sources(named: str) -> Sequence[Source]:
+    elsewhere = remote_sources(named)
+    if elsewhere is not None:
+        return elsewhere
     live = live_source(named)
     return [live] if live else expand([named])
 
 
 def opened(source: Source, settings: Settings) -> Iterator[tuple[Source, Settings | Rejection]]:
     """Return a planned source as it is; of an archive each member with its settings, or why it cannot be read."""
+    if source.format in NO_ROWS:
+        yield source, dict.fromkeys(ROW_FIELDS)  # it may have turned out when it was hashed, behind the plan
+        return
     if source.format != ARCHIVE:
         yield source, settings
         return
@@ -142,8 +188,6 @@ def _member(source: Source, settings: Settings) -> tuple[Source, Settings | Reje
 
 def _format(source: Source) -> str:
     """Tell a source's format; a file that was not named itself, but found in a folder, may be of none."""
-    if not Path(source.path).is_file():
-        return "foreign"
     try:
         return format_of(source)
     except SourceError:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 PACKED = {".gz": b"\x1f\x8b\x08", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\x00", ".zst": b"\x28\xb5\x2f\xfd"}
 """The suffixes of packed files, and what such a file begins with."""
 
+ENDINGS = [*((suffix, suffix) for suffix in PACKED), (".tgz", ".gz"), (".txz", ".xz")]
+ANY = tuple(suffix for suffix, _ in ENDINGS)
 BLOCK = b"1AY&SY"  # what, behind the level's digit, the first block of a bzip2 file begins with
 STEP = 128 << 10  # bytes unpacked at a time
 MOST_WHOLE = 256 << 20  # bytes that a packed file may have where it is read whole, not block by block
+RATIO, SMALL = 500, 64 << 20  # a file of more than so many bytes may be packed to a 500th of them, not less; text to a 10th
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -41,9 +44,8 @@ def packed_as(name: str) -> str:
     >>> packed_as("posts.csv.GZ"), packed_as("pages.tgz"), packed_as("posts.csv")
     ('.gz', '.gz', '')
     """
-    if name.lower().endswith((".tgz", ".txz")):
-        return ".gz" if name.lower().endswith(".tgz") else ".xz"
-    return next((suffix for suffix in PACKED if name.lower().endswith(suffix)), "")
+    name = name.lower()
+    return next((packing for suffix, packing in ENDINGS if name.endswith(suffix)), "") if name.endswith(ANY) else ""
 
 
 def packing(head: bytes) -> str:
@@ -89,6 +91,8 @@ class Unpacked(io.RawIOBase):
             self._damage = error if isinstance(error, OSError) and error.errno else DamagedError(str(error))
             raise self._damage from error
         self._at += len(piece)
+        if self._at > SMALL and self._at > RATIO * self._file.tell():
+            self._damage = DamagedError(f"a bomb: it unpacks to more than {SMALL >> 20} MiB and {RATIO} times its size")
         return piece
 
     def readall(self) -> bytes:

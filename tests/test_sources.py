@@ -7,10 +7,10 @@ import os
 import pytest
 
 from pipeline.documents import Rejection
-from pipeline.errors import SourceError
+from pipeline.errors import RecipeError, SourceError
 from pipeline.readers import columns, format_of, formats, modules, reader
 from pipeline.readers.foreign import foreign
-from pipeline.source_plan import plan
+from pipeline.source_plan import plan, problems_of_sources
 from pipeline.sources import Source, content_hash, expand, head, open_bytes
 
 
@@ -103,6 +103,22 @@ def test_what_is_no_plain_file_in_a_folder_is_rejected_and_the_rest_is_read(tree
     ]
     (rejection,) = foreign(planned["pages/style.css"])
     assert rejection == Rejection("", "no reader for this kind of file (--format says how to read it)", b"p { color: red }")
+
+
+def test_what_a_plan_would_refuse_is_told_without_raising(tree):
+    sources = [{"path": "pages", "engin": "soup"}, {"path": "posts.csv", "header": 3}]
+    assert problems_of_sources(sources, {}) == [
+        "ingest, pages/2024/a.html: no setting 'engin'. Did you mean 'engine'?",
+        "ingest, posts.csv: header: input should be a valid boolean or 'auto', not 3",
+    ]
+    assert problems_of_sources("posts.csv", {"text_column": "body"}) == []
+    assert problems_of_sources([], {}) == []
+
+
+def test_a_file_named_twice_through_a_link_is_told(tree):
+    (tree / "same.csv").symlink_to("posts.csv")
+    with pytest.raises(RecipeError, match=r"same\.csv is named twice, as 'posts\.csv' and as 'same\.csv'"):
+        plan(["posts.csv", "same.csv"], {})
 
 
 def test_a_gzipped_file_is_unpacked_while_it_is_read(tree):

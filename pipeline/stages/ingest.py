@@ -27,9 +27,10 @@ from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
 from pipeline.reading import documents
+from pipeline.remote import RemoteSource, fetched
 from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
-from pipeline.sources import Source, content_hash, size_of
+from pipeline.sources import Source, ensure_unchanged, hashed, size_of
 
 VERSION = 4  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
@@ -75,7 +76,8 @@ def ingest(
 
 
 def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: Settings) -> Artifact:
-    hashes = _hashes([source for source, _ in planned], run)
+    sources, hashes = _hashed([source for source, _ in planned], run)
+    planned = [(source, settings) for source, (_, settings) in zip(sources, planned, strict=True)]
     rows = [[source.name, source.format, digest, settings] for (source, settings), digest in zip(planned, hashes, strict=True)]
     identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), _digest(rows))
     if known := run.answered(identity, name):
@@ -103,9 +105,10 @@ def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: S
 
 @contextmanager
 def _on_disk(planned: list[tuple[Source, Settings]], run: Run) -> Iterator[list[tuple[Source, Settings]]]:
-    """Bring the rows of live databases to the store's disk until the stage is done; other sources stay where they are."""
+    """Bring live databases' rows and files from elsewhere to the store's disk until the stage is done; others stay."""
     live = {place: source for place, (source, _) in enumerate(planned) if isinstance(source, LiveSource)}
-    if not live:
+    far = {place: source for place, (source, _) in enumerate(planned) if isinstance(source, RemoteSource)}
+    if not live and not far:
         yield planned
         return
     local = list(planned)
@@ -115,17 +118,21 @@ def _on_disk(planned: list[tuple[Source, Settings]], run: Run) -> Iterator[list[
                 settings = planned[place][1]
                 spool = folder / f"{place:05}.arrow"
                 local[place] = (spooled(source, spool, table=settings["table"], query=settings["query"]), settings)
+            for place, copy in run.progress.track("ingest, copying", fetched(far, folder), len(far)):
+                local[place] = (copy, planned[place][1])
         yield local
 
 
-def _hashes(sources: list[Source], run: Run) -> list[str]:
+def _hashed(sources: list[Source], run: Run) -> tuple[list[Source], list[str]]:
+    """Return the sources as they were when they were hashed, and their hashes."""
     groups = [sources[at : at + TASK_SOURCES] for at in range(0, len(sources), TASK_SOURCES)]
     answers = run.progress.track("ingest, hashing", run.engine.map(_hash_all, groups), len(groups))
-    return [digest for group in answers for digest in group]
+    done = [answer for group in answers for answer in group]
+    return [source for source, _ in done], [digest for _, digest in done]
 
 
-def _hash_all(sources: list[Source]) -> list[str]:
-    return [source.digest if isinstance(source, LiveSource) else content_hash(source) for source in sources]
+def _hash_all(sources: list[Source]) -> list[tuple[Source, str]]:
+    return [(source, source.digest) if isinstance(source, LiveSource) else hashed(source) for source in sources]
 
 
 def _size(source: Source) -> int:
@@ -161,9 +168,15 @@ def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[s
             for source, settings in opened(named, of_named):
                 for found in documents(source, settings, work) if isinstance(settings, dict) else (settings,):
                     parts.add(source, found)
+            ensure_unchanged(named)
         return parts.close()
 
-    return remembered(work / f"{number:05}.json", read)
+    try:
+        return remembered(work / f"{number:05}.json", read)
+    except SourceError:
+        for part in work.glob(f"{number:05}-*.parquet"):  # of other bytes than those that were hashed, perhaps
+            part.unlink()
+        raise
 
 
 def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -251,7 +251,7 @@ def test_all_wrong_settings_of_all_sources_are_told_at_once(run, posts):
         "ingest: 4 problems",
         "  ingest, source 1: 'path' is missing",
         "  ingest, source 4: path: input should be a valid string, not 7",
-        f"  ingest, {other}: header: input should be a valid boolean, not 'no'",
+        f"  ingest, {other}: header: input should be a valid boolean or 'auto', not 'no'",
         f"  ingest, {posts}: no setting 'delimitr'. Did you mean 'delimiter'?",
     ]
 

@@ -48,7 +48,7 @@ def database(source: Source, *, table: str | None = None, query: str | None = No
 def _unpacked(source: Source) -> Iterator[Path]:
     with open_bytes(source) as file:
         if not source.path.lower().endswith(COMPRESSED):
-            yield Path(source.path)
+            yield Path(source.file)
             return
         with tempfile.NamedTemporaryFile() as copy:
             shutil.copyfileobj(file, copy)
