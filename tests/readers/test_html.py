@@ -3,11 +3,26 @@ import gzip
 import pytest
 
 from pipeline.documents import Rejection, Rows
+from pipeline.errors import RecipeError
 from pipeline.readers.html import decode, html, sniff
 from pipeline.sources import Source
 
 PAGE = b"""<!doctype html><html><head><title>Bread
  and butter</title></head><body><nav>Home</nav><p>Bread is baked.</p><footer>Imprint</footer></body></html>"""
+MHTML = b"""From: <Saved by a browser>\r
+Snapshot-Content-Location: https://a.example/\r
+MIME-Version: 1.0\r
+Content-Type: multipart/related; type="text/html"; boundary="=_x"\r
+\r
+--=_x\r
+Content-Type: text/html; charset=iso-8859-1\r
+Content-Transfer-Encoding: quoted-printable\r
+Content-Location: https://a.example/bread\r
+\r
+<title>Bread</title><p>Br=F8d =3D=\r
+ bread.</p>\r
+--=_x--\r
+"""
 ENGINES = ["auto", "resiliparse", "soup"]
 
 
@@ -16,6 +31,10 @@ def read(tmp_path, page, name="page.html", **settings):
     path.write_bytes(page)
     (got,) = html(Source(name, str(path)), **settings)
     return got
+
+
+def written(tmp_path, page, **settings):
+    return text(read(tmp_path, page.encode(), markdown=True, **settings))
 
 
 def text(got):
@@ -163,3 +182,82 @@ def test_a_packed_page_that_is_cut_is_rejected(tmp_path):
 def test_a_page_is_told_by_its_first_element():
     assert sniff(b'\xef\xbb\xbf<?xml version="1.0"?>\n<html>')
     assert not sniff(b"# <html>")
+
+
+@pytest.mark.parametrize("name", ["page.mht", "page"])
+def test_a_page_that_a_browser_saved_is_read_with_its_address(tmp_path, name):
+    got = read(tmp_path, MHTML, name)
+    assert got.table.select(["text", "title", "url"]).to_pylist() == [
+        {"text": "Brød = bread.", "title": "Bread", "url": "https://a.example/bread"}
+    ]
+
+
+def test_a_saved_page_is_told_by_its_header():
+    assert sniff(MHTML)
+    assert not sniff(b"Subject: Hello\r\n\r\nContent-Type: multipart/related")
+
+
+def test_a_saved_page_that_is_cut_is_rejected(tmp_path):
+    page = MHTML[: MHTML.index(b"</p>")]
+    got = read(tmp_path, page, "page.mht")
+    assert (got.error, got.raw) == ("the page cannot be read to its end (the MHTML file is cut)", page)
+
+
+def test_saved_parts_without_a_page_are_rejected(tmp_path):
+    page = MHTML.replace(b"text/html", b"text/css")
+    assert read(tmp_path, page, "page.mht").error == "no web page among the parts of this MHTML file"
+
+
+def test_the_charset_of_a_header_goes_before_that_of_the_page():
+    assert decode(b"<meta charset=utf-8>caf\xe9", "iso-8859-1").endswith("café")
+
+
+def test_a_charset_that_is_none_is_not_heard():
+    assert decode("<meta charset=utf-8>café".encode(), "x-nonsense").endswith("café")
+
+
+def test_latin1_is_read_as_windows_1252_as_in_browsers():
+    assert decode(b"<meta charset=iso-8859-1>\x93Hi\x94").endswith("“Hi”")
+
+
+def test_headings_lists_quotes_and_code_are_written_as_markdown(tmp_path):
+    page = """<h2>Bread</h2><p>Bread is baked.</p><ol><li>flour<ul><li>rye</li></ul></li><li>salt</li></ol>
+    <blockquote><p>Eat it.</p><p>Now.</p></blockquote><pre><code class="language-python">bake(\n  1)</code></pre>"""
+    want = "## Bread\n\nBread is baked.\n\n1. flour\n   - rye\n2. salt\n\n> Eat it.\n>\n> Now.\n\n```python\nbake(\n  1)\n```"
+    assert written(tmp_path, page) == want
+
+
+def test_a_table_is_written_with_bars_and_empty_cells_stay(tmp_path):
+    page = "<p>Bread is baked.</p><table><tr><th>Kind<th>Price<tr><td><td>1|2</table><p>It is.</p>"
+    assert "\n\n| Kind | Price |\n| --- | --- |\n|  | 1\\|2 |\n\n" in written(tmp_path, page)
+
+
+def test_text_that_looks_like_markdown_is_marked_as_text(tmp_path):
+    assert written(tmp_path, "<p># 1<br>2. x<br>- y") == "\\# 1  \n2\\. x  \n\\- y"
+
+
+def test_code_that_holds_a_fence_gets_a_longer_one(tmp_path):
+    assert written(tmp_path, "<p>Bread is baked.</p><pre>```</pre>").endswith("\n\n````\n```\n````")
+
+
+def test_a_second_paragraph_of_an_item_is_indented(tmp_path):
+    assert written(tmp_path, "<p>Bread is baked.</p><ul><li><p>One</p><p>two</p></li></ul>").endswith("- One\n\n  two")
+
+
+def test_trafilatura_writes_markdown_too(tmp_path):
+    sentences = [f"Bread number {number} is baked in the old town by its bakers, whom all know. " for number in range(5)]
+    parts = [f"<h2>Part {number}</h2><p>{sentence * 6}</p>" for number, sentence in enumerate(sentences)]
+    got = written(tmp_path, f"<html><body><main><h1>Bread</h1>{''.join(parts)}</main></body></html>", engine="trafilatura")
+    assert got.startswith("# Bread\n\n## Part 0\n\nBread number 0")
+
+
+@pytest.mark.parametrize("settings", [{"engine": "resiliparse"}, {"engine": "soup"}, {"main_content": False}])
+def test_who_cannot_write_markdown_says_who_can(tmp_path, settings):
+    with pytest.raises(RecipeError, match="markdown: true is for the engines auto and trafilatura"):
+        read(tmp_path, PAGE, markdown=True, **settings)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_page_of_millions_of_tags_is_rejected_at_once(tmp_path, engine):
+    got = read(tmp_path, b"<a>" * 1_000_001, engine=engine)
+    assert got.error == "the page has more than 1,000,000 tags"

@@ -53,6 +53,31 @@ def test_the_comments_of_highlighted_code_stay():
     assert "x = 1  # one" in main_text(page).text
 
 
+CONTENTS = "".join(f"<li><a href=x>Chapter {number}: of bread and its bakers</a></li>" for number in range(1, 30))
+
+
+@pytest.mark.parametrize("page", [f"<ul>{CONTENTS}</ul>", f"<div class=toc><p>Contents</p><ul>{CONTENTS}</ul></div>"])
+def test_a_page_that_only_lists_links_keeps_them(page):
+    text = main_text(f"<h1>A book of bread</h1>{page}<div class=footer>All rights reserved.</div>").text
+    assert text.startswith("A book of bread\n\n")
+    assert text.endswith("- Chapter 28: of bread and its bakers\n- Chapter 29: of bread and its bakers")
+
+
+def test_a_table_of_contents_beside_an_article_is_left_out():
+    page = f"<h1>Bread</h1><div class=toc><ul>{CONTENTS}</ul></div>" + f"<p>{SENTENCE * 3}</p>" * 9
+    assert "Chapter" not in main_text(page).text
+
+
+def test_the_id_of_a_section_is_its_title_and_not_heard():
+    page = f"<p>{SENTENCE}</p><section id=subscriptions><h2>Subscriptions</h2><p>{SENTENCE}</p></section><p>{SENTENCE}</p>"
+    assert "Subscriptions" in main_text(page).text
+
+
+def test_links_in_a_row_amid_a_manuals_text_stay():
+    page = f"<h1>READ</h1><p>{SENTENCE}</p><dl><dt>See also:</dt><dd><a href=x>WRITE</a></dd></dl><p>{SENTENCE}</p>"
+    assert "WRITE" in main_text(page).text
+
+
 def test_the_rows_of_a_table_are_lines():
     page = f"<p>{SENTENCE}</p><table><tr><th>Bread<th>Price<tr><td>Rye<td>3</table><p>{SENTENCE}</p>"
     assert "\n\nBread | Price\nRye | 3\n\n" in main_text(page).text

@@ -1,37 +1,28 @@
-"""A page's tree -> its blocks of text in document order, and the span of blocks that each of its elements holds.
+"""A page's markup -> its blocks of text in document order, and the span of blocks that each of its elements holds.
 
     <div><p>One <a>two</a></p><ul><li>Three</ul></div>   -> blocks: p "One two", li "Three"; spans: p 0:1, ul 1:2, div 0:2
 
-One walk, start tag by end tag. What nobody reads (scripts, pictures, buttons) is stepped over; what an element or its name
-calls furniture (navigation, advertisements, comments, related articles) too, where the walk is `strict`.
+The tags are found once (`parse`) and walked over in machine code (`blocks_of`). What nobody reads (scripts, pictures, buttons)
+is stepped over; what an element or its name calls furniture (navigation, advertisements, comments, related articles) too,
+where the walk is `strict`.
 """
 
-from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass
+from html import unescape
+from typing import NamedTuple
 
-from lxml import etree
+import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.readers.html import state as s
 from pipeline.readers.html.depth import MAX_DEPTH
 from pipeline.readers.html.names import kind_of_element
+from pipeline.readers.html.tags import IDS, NAMES
+from pipeline.readers.html.tokens import STATE, tags_of
+from pipeline.readers.html.walk import walk
 
-if TYPE_CHECKING:
-    from lxml.etree import HTMLParser, _Element
-
-SKIPPED = frozenset(
-    (
-        *("script", "style", "noscript", "template", "head", "svg", "math", "canvas", "iframe", "object", "embed", "audio"),
-        *("video", "map", "button", "select", "textarea", "input"),
-    )
-)
-INLINE = frozenset(
-    (
-        *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img"),
-        *("ins", "kbd", "mark", "nobr", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strike", "strong", "sub"),
-        *("sup", "time", "tt", "u", "var", "wbr", "amp-img"),
-    )
-)
-BREAK = "\0"  # a <br>; a page's own NULs are gone by then
+TITLE = re.compile(rb"<title\b[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -47,13 +38,17 @@ class Block:
     item: bool = False
     linked: int = 0
     first: bool = False
-    parts: list[str] = field(default_factory=list)
+    lists: int = 0
+    number: int = 0
+    quotes: int = 0
+    cell: int = 0
+    table: int = 0
+    code: int = 0
     text: str = ""
 
 
-@dataclass(slots=True)
-class Span:
-    """The blocks `start:end` that an element holds, and its kind: 1 the article, -1 furniture."""
+class Span(NamedTuple):
+    """The blocks `start:end` that an element holds, and its kind as `names` tells it."""
 
     start: int
     end: int
@@ -65,115 +60,86 @@ class TooDeepError(Exception):
     """The page's elements are nested more than `MAX_DEPTH` deep."""
 
 
-def parse(markup: str) -> "_Element | None":
-    """Parse a page into lxml's tree; None for a page without an element or text."""
-    try:
-        return etree.fromstring(markup.replace("\0", "\ufffd").encode("utf-8", "replace"), parser=_parser())
-    except etree.XMLSyntaxError:
+class Page(NamedTuple):
+    """A page's bytes in UTF-8, its tags as `tokens.tags_of` finds them, and what each element is called."""
+
+    data: bytes
+    tags: NDArray[np.int16]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    kinds: NDArray[np.int8]
+
+    def title(self) -> str | None:
+        """Return the page's title in one line."""
+        for token in np.flatnonzero(self.tags == IDS["title"])[:1]:
+            found = TITLE.match(self.data, self.begins[token], self.ends[token])
+            return found and (" ".join(unescape(found[1].decode()).split()) or None)
         return None
 
 
-@cache
-def _parser() -> "HTMLParser":
-    return etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True, collect_ids=False)
+def parse(markup: str) -> Page:
+    """Find a page's tags."""
+    data = markup.encode("utf-8", "replace").replace(b"\0", b"\xef\xbf\xbd")
+    array = np.frombuffer(data, np.uint8)
+    most = markup.count("<")
+    tags, (begins, ends, key_ends) = np.empty(most, np.int16), np.empty((3, most), np.int64)
+    keys = np.empty(len(data) + 2, np.uint8)
+    count = tags_of(array, tags, begins, ends, key_ends, keys, np.zeros(STATE, np.int64))
+    kinds = _kinds(tags[:count], key_ends[:count], keys)
+    return Page(data, tags[:count], begins[:count], ends[:count], kinds)
 
 
-def blocks_of(tree: "_Element", strict: bool = True) -> tuple[list[Block], list[Span]]:
+def _kinds(tags: NDArray[np.int16], key_ends: NDArray[np.int64], keys: NDArray[np.uint8]) -> NDArray[np.int8]:
+    kinds: NDArray[np.int8] = UNNAMED[np.maximum(tags, 0)]
+    begins = np.concatenate(([0], key_ends[:-1])) if len(key_ends) else key_ends
+    named = np.flatnonzero(key_ends > begins)
+    content = keys[: key_ends[-1] if len(key_ends) else 0].tobytes()
+    places = zip(tags[named].tolist(), begins[named].tolist(), key_ends[named].tolist(), strict=True)
+    kinds[named] = [kind_of_element(NAMES[tag], content[begin:end]) for tag, begin, end in places]
+    return kinds
+
+
+UNNAMED = np.array([kind_of_element(name, b"") for name in NAMES], np.int8)
+
+
+def blocks_of(page: Page, strict: bool = True) -> tuple[list[Block], list[Span]]:
     """Return a page's blocks that have text, and its elements' spans, inner ones before outer; raises `TooDeepError`."""
-    walk = _Walk()
-    events = etree.iterwalk(tree, events=("start", "end"))
-    depth = 0
-    for event, element in events:
-        if event == "end":
-            depth -= 1
-            walk.close(element)
-            continue
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise TooDeepError
-        tag = element.tag
-        kind = 0 if tag in SKIPPED or walk.in_code else kind_of_element(element, tag)
-        if tag in SKIPPED or (strict and kind < 0):
-            events.skip_subtree()
-            walk.step_over(element, tag)
-        else:
-            walk.open(element, tag, kind)
-    return walk.blocks, walk.spans
+    most = 2 * len(page.tags) + 2
+    now = np.zeros(s.NUMBERS, np.int64)
+    now[s.STRICT] = strict
+    out = np.empty(len(page.data) + 1, np.uint8)
+    blocks, spans = np.empty((most, s.BLOCK_FIELDS), np.int32), np.empty((most, s.SPAN_FIELDS), np.int32)
+    opened = np.zeros((MAX_DEPTH + 1, s.OPEN_FIELDS), np.int64)
+    array = np.frombuffer(page.data, np.uint8)
+    if not walk(array, page.tags, page.begins, page.ends, page.kinds, out, blocks, spans, opened, now):
+        raise TooDeepError
+    text = out[: now[s.OUT]].tobytes().decode()
+    return _filled(text, blocks[: now[s.BLOCKS]].tolist(), spans[: now[s.SPANS]])
 
 
-class _Walk:
-    def __init__(self) -> None:
-        self.blocks: list[Block] = []
-        self.spans: list[Span] = []
-        self._now = Block("body")
-        self._opened: list[tuple[_Element, int, int]] = []  # the block elements we are in: element, its first block, its kind
-        self._links = self._rows = 0
-        self._pre: _Element | None = None
-        self._skipped: _Element | None = None
+def _filled(text: str, fields: list[list[int]], spans: NDArray[np.int32]) -> tuple[list[Block], list[Span]]:
+    found: list[Block] = []
+    places = [0]
+    begin = 0
+    for tag, row, item, linked, first, lists, number, quotes, cell, table, code, end in fields:
+        said = text[begin:end]
+        begin = end
+        if "&" in said or tag == PRE:
+            said = _layout(unescape(said), tag == PRE)
+        if said:
+            found.append(Block(NAMES[tag], row, item == 1, linked, first == 1, lists, number, quotes, cell, table, code, said))
+        places.append(len(found))
+    starts, ends = np.array(places)[spans[:, : s.SPAN_KIND].T]
+    some = ends > starts
+    kinds, tags = spans[some, s.SPAN_KIND].tolist(), spans[some, s.SPAN_TAG].tolist()
+    rows = zip(starts[some].tolist(), ends[some].tolist(), kinds, tags, strict=True)
+    return found, [Span(start, end, kind, NAMES[tag]) for start, end, kind, tag in rows]
 
-    @property
-    def in_code(self) -> bool:
-        return self._pre is not None  # there a class names the colour of a word: "comment" is no comment of a reader's
 
-    def open(self, element: "_Element", tag: str, kind: int) -> None:
-        if tag == "br":
-            self._say("\n" if self._pre is not None else BREAK)
-        elif self._pre is None and (kind < 0 or tag not in INLINE):
-            self._rows += tag == "tr"
-            in_item = tag == "p" and element.getparent() is not None and element.getparent().tag == "li" and not self._now.parts
-            self._turn(tag, in_item or tag == "li")
-            self._opened.append((element, len(self.blocks), kind))
-            self._pre = element if tag == "pre" else None
-        elif tag == "a":
-            self._links += 1
-        if element.text:
-            self._say(element.text)
-
-    def close(self, element: "_Element") -> None:
-        tag = element.tag
-        if element is self._skipped:
-            self._skipped = None
-        elif self._opened and self._opened[-1][0] is element:
-            _, start, kind = self._opened.pop()
-            self._turn(self._opened[-1][0].tag if self._opened else "body", False)
-            if len(self.blocks) > start:
-                self.spans.append(Span(start, len(self.blocks), kind, tag))
-            if element is self._pre:
-                self._pre = None
-        elif tag == "a":
-            self._links -= 1
-        if element.tail:
-            self._say(element.tail)
-
-    def step_over(self, element: "_Element", tag: str) -> None:
-        self._skipped = element
-        if tag not in INLINE and tag not in SKIPPED:
-            self._turn(self._now.tag, False)
-
-    def _say(self, text: str) -> None:
-        now = self._now
-        if not now.parts and self._pre is None and (text.isspace() or text == BREAK):
-            return
-        if self._links:
-            now.first = now.first or not now.parts
-            now.linked += len(text.strip())
-        now.parts.append(text)
-
-    def _turn(self, tag: str, item: bool) -> None:
-        now = self._now
-        row = self._rows if tag in ("td", "th") else 0
-        if not now.parts:
-            now.tag, now.row, now.item = tag, row, item
-            return
-        now.text = _layout("".join(now.parts), now.tag == "pre")
-        if now.text:
-            self.blocks.append(now)
-        self._now = Block(tag, row, item)
+PRE = IDS["pre"]
 
 
 def _layout(text: str, pre: bool) -> str:
     if pre:
         return text.strip("\n") if not text.isspace() else ""
-    if BREAK in text:
-        return "\n".join(line for line in (" ".join(line.split()) for line in text.split(BREAK)) if line)
-    return " ".join(text.split())
+    return "\n".join(line for line in (" ".join(line.split()) for line in text.split("\n")) if line)

@@ -1,4 +1,4 @@
-"""How deep a page nests its elements: deeper than any real page, and the extraction would take time quadratic in it."""
+"""How deep a page nests its elements, and how many tags it has: beyond any real page, extraction takes all time and memory."""
 
 import re
 from collections import Counter
@@ -13,7 +13,13 @@ FLAT = (  # elements that have no content, or end where the next begins
 )
 NESTING = re.compile(rf"<(/?)(?!(?:{FLAT})\b)([a-z][a-z0-9]*)")
 MAX_DEPTH = 2000  # browsers stop at 512; the extraction takes time quadratic in the depth (20,000 levels: 10 s)
+MOST_TAGS = 1_000_000  # of a page, about as many as the longest standard in one page; each may be a block of some 1 KB
 TOO_DEEP = f"the page's elements are nested more than {MAX_DEPTH} deep"
+
+
+def too_many_tags(markup: str) -> str:
+    """Return why a page is refused that has more tags than any real one, or nothing."""
+    return f"the page has more than {MOST_TAGS:,} tags" if markup.count("<") > MOST_TAGS else ""
 
 
 def too_deep(markup: str, root: "DOMNode | None") -> bool:

@@ -1,7 +1,6 @@
 """A page's markup -> its text, its title and, where there is no text, why: one function an engine.
 
-They are told apart by what they cost: resiliparse parses and extracts at once in machine code, `auto` walks the tree once in
-Python (twice where a page seems to have little text), soup and trafilatura many times.
+They are told apart by what they cost: `auto` and resiliparse work in machine code, soup and trafilatura walk a tree many times.
 """
 
 import logging
@@ -17,18 +16,18 @@ NO_MAIN = "the page has no main content, only lists and navigation (main_content
 PATIENCE = 1 << 22  # characters of markup beyond which `auto` asks no slow engine
 
 
-def read_auto(markup: str) -> Answer:
+def read_auto(markup: str, markdown: bool = False) -> Answer:
     """Take the main text by our own walk, or by trafilatura where that is unsure and the page is no monster."""
     from pipeline.readers.html.blocks import TooDeepError
     from pipeline.readers.html.main_text import main_text
 
     try:
-        found = main_text(markup)
+        found = main_text(markup, markdown)
     except TooDeepError:
         return "", None, TOO_DEEP
     text = found.text
     if found.unsure and len(markup) <= PATIENCE:
-        text = _trafilatura(markup) or text
+        text = _trafilatura(markup, markdown) or text
     if text:
         return text, found.title, ""
     return "", None, NO_MAIN if found.any_text else NO_TEXT
@@ -53,7 +52,7 @@ def read_resiliparse(markup: str, main_content: bool = True) -> Answer:
     return "", None, NO_MAIN if main_content and extract(main_content=False).strip() else NO_TEXT
 
 
-def read_trafilatura(markup: str) -> Answer:
+def read_trafilatura(markup: str, markdown: bool = False) -> Answer:
     """Take the main text as trafilatura finds it, tables with it and comments left out."""
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree
@@ -61,7 +60,7 @@ def read_trafilatura(markup: str) -> Answer:
     tree = HTMLTree.parse(markup)
     if too_deep(markup, tree.document):
         return "", None, TOO_DEEP
-    if text := _trafilatura(markup):
+    if text := _trafilatura(markup, markdown):
         return text, _line(tree.title), ""
     return "", None, NO_MAIN if extract_plain_text(tree, main_content=False).strip() else NO_TEXT
 
@@ -84,12 +83,12 @@ def read_soup(markup: str, keep: Sequence[str], drop: Sequence[str]) -> Answer:
     return text, title, "" if text else NO_TEXT
 
 
-def _trafilatura(markup: str) -> str:
+def _trafilatura(markup: str, markdown: bool) -> str:
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs each page without text as an error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from trafilatura import extract
-    return extract(markup, include_comments=False, fast=True) or ""
+    return extract(markup, include_comments=False, fast=True, output_format="markdown" if markdown else "txt") or ""
 
 
 def _line(text: str | None) -> str | None:

@@ -8,12 +8,16 @@
 What the walk takes for furniture is at first not even looked into; a page that seems to have little else is walked again.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readers.html.blocks import Block, Span, blocks_of, parse
+from pipeline.readers.html.blocks import Block, Page, Span, blocks_of, parse
+from pipeline.readers.html.markdown import markdown
+from pipeline.readers.html.names import CONTENTS
+from pipeline.readers.html.tags import IDS
 from pipeline.readers.html.weights import CELL, CODE, HEADING, ITEM, QUOTE, Measured, looks, measure
 
 Floats = NDArray[np.float64]
@@ -28,10 +32,14 @@ SCATTERED = 0.4  # of a page's value is in the richest element: less is no prose
 MOSTLY_LINKS = 0.8  # of a block's characters
 NAMED_IN_REFERENCE = 2.0  # there the page's own word counts for more than our sums
 FEW_SCRIPTS = 8  # and frames: a page with no more is a manual or a plain site, all of whose text counts
+SCRIPTS = (IDS["script"], IDS["iframe"])
+OWN_SCRIPT = re.compile(rb"""<script[^>]{0,200}?\ssrc=["']?(?!https?:|/|data:)""")  # that lies beside the page: a manual's, too
 NAMED = 1.12  # an element that is called the article is preferred by so much
 SMALL_PART = 0.2  # of a page's value: furniture that holds more than that is none
 CERTAIN = frozenset(("nav", "footer"))
 LITTLE = 600  # characters: a page that seems to have less is walked again
+LITTLE_OF_MANUAL = 1500  # characters: a chapter's introduction above its table of contents
+LONGEST_RUN = 12  # blocks of links amid a manual's text that are part of it; navigation has more
 MUCH_MORE = 1.5  # times the text: then the second walk is believed
 UNSURE = 0.3  # of a page's value is in the chosen element: less is not to be trusted
 PLAIN = 0.3  # of a block's characters in links, at most
@@ -52,32 +60,51 @@ class _Found(NamedTuple):
     share: float
     unlinked: float
     any_text: bool
+    named: bool = False
+    listing: bool = False
 
     @property
     def size(self) -> int:
         return sum(len(block.text) for block in self.kept)
 
 
-def main_text(markup: str) -> MainText:
-    """Return a page's main text; raises `TooDeepError`.
+def main_text(markup: str, as_markdown: bool = False) -> MainText:
+    """Return a page's main text, plain or as Markdown; raises `TooDeepError`.
 
     >>> main_text("<nav>Home</nav><p>Bread is baked.<ul><li>white<li>brown</ul>").text
     'Bread is baked.\\n\\n- white\\n- brown'
     """
-    tree = parse(markup)
-    if tree is None:
-        return MainText("", None, False, False)
-    plain = markup.count("<script") + markup.count("<iframe") <= FEW_SCRIPTS
-    found = _find(*blocks_of(tree), plain)
-    if found.size < LITTLE or found.share < UNSURE:
-        again = _find(*blocks_of(tree, strict=False), plain)
-        if again.size > MUCH_MORE * found.size:
-            found = again
-        found = found._replace(any_text=again.any_text)
-    titled = next(tree.iter("title"), None)
-    title = " ".join("".join(titled.itertext()).split()) if titled is not None else ""
+    page = parse(markup)
+    plain, manual = _scripted(page)
+    found = _find(*blocks_of(page), plain)
+    if found.size < LITTLE or found.share < UNSURE or (manual and (found.size < LITTLE_OF_MANUAL or found.listing)):
+        found = _find_again(page, found, plain, manual)
     unsure = not plain and found.share < UNSURE and found.unlinked > WORTH_TRYING
-    return MainText(lay_out(found.kept), title or None, found.any_text, unsure)
+    text = markdown(page, found.kept) if as_markdown else lay_out(found.kept)
+    return MainText(text, page.title(), found.any_text, unsure)
+
+
+def _scripted(page: Page) -> tuple[bool, bool]:
+    """Tell whether a page has few scripts, and whether it has few but those that lie beside it."""
+    places = np.flatnonzero(np.isin(page.tags, SCRIPTS)).tolist()
+    own = (
+        sum(OWN_SCRIPT.match(page.data, page.begins[place]) is not None for place in places) if len(places) > FEW_SCRIPTS else 0
+    )
+    return len(places) <= FEW_SCRIPTS, len(places) - own <= FEW_SCRIPTS
+
+
+def _find_again(page: Page, found: _Found, plain: bool, manual: bool) -> _Found:
+    blocks, spans = blocks_of(page, strict=False)
+    again = _find(blocks, spans, plain)
+    is_little = found.size < LITTLE or found.share < UNSURE
+    if is_little and again.size > MUCH_MORE * found.size and not (manual and found.named):
+        found = again
+    found = found._replace(any_text=again.any_text)
+    if manual and blocks:
+        listed = _find_listed(blocks, spans)
+        if listed.size > MUCH_MORE * found.size:
+            return listed
+    return found
 
 
 def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
@@ -85,7 +112,7 @@ def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
         return _Found([], 0.0, 0.0, False)
     measured = measure(blocks)
     worth = values(measured)
-    furniture = _furniture(spans, worth)
+    furniture = _furniture(spans, worth, SMALL_PART)
     worth[furniture] = np.minimum(worth[furniture], WORTHLESS)
     best, share = richest(spans, worth, NAMED)
     prose = share >= SCATTERED and not plain
@@ -96,12 +123,35 @@ def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
     inside = slice(best.start, best.end)
     stays = (_stay if prose else _stay_in_reference)(measured.part(inside), ~furniture[inside])
     kept = [block for block, stay in zip(blocks[inside], stays, strict=True) if stay]
-    return _Found(kept, share, float((measured.length - measured.linked).sum()), True)
+    unlinked = float((measured.length - measured.linked).sum())
+    return _Found(kept, share, unlinked, True, best.kind > 0, float(measured.linked.sum()) > unlinked)
+
+
+def _find_listed(blocks: list[Block], spans: list[Span]) -> _Found:
+    """Find the text of a page that is a list of links, as an index or a table of contents is."""
+    measured = measure(blocks)
+    worth = np.minimum(measured.length / WORD, MOST)
+    furniture = _furniture([span for span in spans if span.kind != CONTENTS], worth, 1.0)
+    worth[furniture] = WORTHLESS
+    best, share = richest(spans, worth, NAMED_IN_REFERENCE)
+    stays = ~furniture[best.start : best.end]
+    kept = [block for block, stay in zip(blocks[best.start : best.end], stays, strict=True) if stay]
+    return _Found(kept, share, float(measured.length.sum()), True)
 
 
 def _stay_in_reference(measured: Measured, candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    stays: NDArray[np.bool_] = ((measured.density < MOSTLY_LINKS) | (measured.kind == CODE)) & candidate
-    return stays
+    stays: NDArray[np.bool_] = (measured.density < MOSTLY_LINKS) | np.isin(measured.kind, (CODE, HEADING))
+    stays &= candidate
+    return stays | _short_runs(~stays) & candidate if stays.any() else stays
+
+
+def _short_runs(dropped: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which dropped blocks lie between two that stay, few in a row: a row of a table, a list of what else to see."""
+    edges = np.flatnonzero(np.diff(dropped, prepend=False, append=False)).reshape(-1, 2)
+    short = np.zeros(len(dropped), bool)
+    for start, end in edges[edges[:, 1] - edges[:, 0] <= LONGEST_RUN]:
+        short[start:end] = start > 0 and end < len(dropped)
+    return short
 
 
 def _stay(measured: Measured, candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -152,11 +202,11 @@ def richest(spans: list[Span], worth: Floats, named_worth: float) -> tuple[Span,
     return spans[best], float(totals[best]) / positive if positive else 0.0
 
 
-def _furniture(spans: list[Span], worth: Floats) -> NDArray[np.bool_]:
+def _furniture(spans: list[Span], worth: Floats, at_most: float) -> NDArray[np.bool_]:
     sums = np.concatenate(([0.0], np.cumsum(np.maximum(worth, 0))))
     furniture = np.zeros(len(worth), bool)
     for span in spans:
-        if span.tag in CERTAIN or (span.kind < 0 and sums[span.end] - sums[span.start] <= SMALL_PART * sums[-1]):
+        if span.tag in CERTAIN or (span.kind < 0 and sums[span.end] - sums[span.start] <= at_most * sums[-1]):
             furniture[span.start : span.end] = True
     return furniture
 
