@@ -9,8 +9,8 @@ import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -25,6 +25,8 @@ from pipeline.documents import STRING, flat_text, kind_of, ledger, ledger_schema
 from pipeline.errors import BrokenArtifact, UsageError
 from pipeline.run import Run, versions
 from pipeline.tokens.chat import Chat, Unfit, template_text
+from pipeline.tokens.encoding.encoder import Choice, Encoder, EncodingDiffers, choose
+from pipeline.tokens.encoding.hard import sample
 from pipeline.tokens.files import SPLITS, ShardWriter, describe, number_rows
 from pipeline.tokens.masks import TrainOn, encode, probe
 from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, index_table, token_table, windows
@@ -33,6 +35,7 @@ from pipeline.tokens.tool_calls import conversations
 
 VERSION = 3  # of what the stage does with the same settings; it enters the fingerprint
 FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
+SLOW = Choice(*["the fast encoder erred"] * 2)
 BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
 
 
@@ -52,6 +55,7 @@ class Plan:
     sequence_length: int
     train_on: TrainOn
     validation: float
+    choice: Choice
 
 
 def tokenize(
@@ -93,8 +97,9 @@ def tokenize(
         return known
     with run.store.draft(identity, name) as draft:
         _settle(draft, make, chats, run)
-        task = partial(_shard, Plan(draft.path, sequence_length, train_on, validation))
-        answers = list(run.progress.track("tokenize", run.engine.map(task, shards), len(shards)))
+        choice = _chosen(draft, shards, chats, run)
+        plan = Plan(draft.path, sequence_length, train_on, validation, choice)
+        answers = _answers(plan, shards, run)
         before = dict.fromkeys(SPLITS, 0)
         for shard, answer in zip(shards, answers, strict=True):
             number_rows(draft.path, shard.number, before)
@@ -205,19 +210,49 @@ def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) 
             (draft.work / "tokenizer").rename(folder)
 
 
+def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, Any]]:
+    """Do all shards; where the fast encoder errs on one document, do all of them again with the tokenizer's own."""
+    for again in (plan, replace(plan, choice=SLOW)):
+        try:
+            task = partial(_shard, again)
+            return list(run.progress.track("tokenize", run.engine.map(task, shards), len(shards)))
+        except EncodingDiffers as error:
+            run.progress.say(f"{error} All are encoded again by `tokenizers`.")
+            for answer in (plan.draft / "work").glob("[0-9]*.json"):
+                answer.unlink()
+    raise AssertionError("the tokenizer's own encoder cannot differ from itself")
+
+
+def _chosen(draft: Draft, shards: Sequence[Shard], chats: bool, run: Run) -> Choice:
+    """Say whether the fast encoder is proved on some shards' first documents."""
+    texts = [
+        text for shard in shards[:: max(1, len(shards) // 4)] for text in sample(flat_text(next(_batches(shard.path)))[0])[:64]
+    ]
+    choice = choose(reopened(draft.path / "tokenizer"), texts, texts if chats else None)
+    if choice.text is not None and not chats:
+        run.progress.say(f"texts are encoded by `tokenizers`: {choice.text}")
+    return choice
+
+
+@lru_cache(maxsize=2)
+def encoder_of(folder: Path, choice: Choice) -> Encoder:
+    """Return the encoder of a draft's tokenizer; a worker makes it once."""
+    return Encoder(reopened(folder), choice)
+
+
 def _shard(plan: Plan, shard: Shard) -> dict[str, Any]:
     return remembered(plan.draft / "work" / f"{shard.number:05}.json", lambda: _tokenized(plan, shard))
 
 
 def _tokenized(plan: Plan, shard: Shard) -> dict[str, Any]:
     """Write a shard's rows, index and ledger; answer with its counts."""
-    tokenizer = reopened(plan.draft / "tokenizer")
+    encoder = encoder_of(plan.draft / "tokenizer", plan.choice)
     splits = {split: {"rows": 0, "tokens": 0, "supervised_tokens": 0} for split in SPLITS}
     removed = [ledger_schema(_columns(shard.path)).empty_table()]
     kept = 0
     with ShardWriter(plan.draft, shard.number) as writer:
         for documents in _batches(shard.path):
-            tokens, tokenized, gone = _sifted(plan, tokenizer, documents)
+            tokens, tokenized, gone = _sifted(plan, encoder, documents)
             removed += gone
             kept += tokenized.num_rows
             _write(plan, shard, writer, tokens, tokenized["id"].combine_chunks(), splits)
@@ -228,14 +263,15 @@ def _tokenized(plan: Plan, shard: Shard) -> dict[str, Any]:
     return {"kept": kept, "removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, **splits}
 
 
-def _sifted(plan: Plan, tokenizer: Tokenizer, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table]]:
+def _sifted(plan: Plan, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table]]:
     """Tokenize a batch; return tokens and documents of those that stay, and the ledger's entries for the others."""
     documents = documents.replace_schema_metadata()
     gone = []
     if kind_of(documents.schema) == "text":
-        tokens, longest = encode_texts(tokenizer, flat_text(documents)[0].to_pylist()), None
+        tokens, longest = encode_texts(encoder, flat_text(documents)[0]), None
     else:
-        tokens, fit, unfit = encode(Chat(tokenizer), conversations(documents), plan.train_on)
+        tokenizer = encoder.reference.tokenizer
+        tokens, fit, unfit = encode(Chat(tokenizer), conversations(documents), plan.train_on, encoder)
         gone.append(_unfit_entries(documents, unfit))
         documents, longest = documents.take(pa.array(fit, pa.int64())), plan.sequence_length
     too_long = tokens.lengths > longest if longest is not None else np.zeros(documents.num_rows, dtype=bool)

@@ -9,13 +9,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import tokenizers
 
 from pipeline.errors import TokenizerError
 from pipeline.tokens.chat import Chat, Message, Rendered, Turn, Unfit
+from pipeline.tokens.encoding.encoder import Choice, Encoder
 from pipeline.tokens.rows import Tokens, concatenated
 from pipeline.tokens.tokenizer import Tokenizer
 
+UNASKED = Choice("it was not asked for", "it was not asked for")
 TrainOn = Literal["assistant", "last", "all"]
 
 PROBE = [
@@ -34,13 +35,16 @@ class Encoded(NamedTuple):
     unfit: dict[int, Unfit]
 
 
-def encode(chat: Chat, conversations: Sequence[Sequence[Message]], train_on: TrainOn) -> Encoded:
+def encode(
+    chat: Chat, conversations: Sequence[Sequence[Message]], train_on: TrainOn, encoder: Encoder | None = None
+) -> Encoded:
     """Render, encode, label and prove conversations.
 
     Proved for each: every assistant turn has supervised tokens, its end-of-turn is among them, they decode to the very text of
     the turn, and the BOS token stands nowhere but at the start. `train_on` says which tokens are supervised: those of every
     `assistant` turn, of the `last` one, or `all`.
     """
+    encoder = encoder or Encoder(chat.tokenizer, UNASKED)
     rendered: dict[int, Rendered] = {}
     unfit: dict[int, Unfit] = {}
     for place, messages in enumerate(conversations):
@@ -48,12 +52,12 @@ def encode(chat: Chat, conversations: Sequence[Sequence[Message]], train_on: Tra
             rendered[place] = chat.render(messages)
         except Unfit as problem:
             unfit[place] = problem
-    backend = chat.tokenizer.backend
-    encodings = backend.encode_batch([one.text for one in rendered.values()], add_special_tokens=False)
+    texts = [one.text for one in rendered.values()]
+    (ids, offsets), places = encoder.rendered(texts)
     proved: dict[int, Tokens] = {}
-    for (place, one), encoding in zip(rendered.items(), encodings, strict=True):
+    for (place, one), start, stop in zip(rendered.items(), offsets, offsets[1:], strict=False):
         try:
-            proved[place] = _labelled(chat.tokenizer, one, encoding, train_on)
+            proved[place] = _labelled(chat.tokenizer, one, ids[start:stop], places[start:stop], train_on)
         except Unfit as problem:
             unfit[place] = problem
     return Encoded(concatenated(list(proved.values())), list(proved), unfit)
@@ -69,10 +73,10 @@ def probe(chat: Chat) -> None:
         raise TokenizerError(f"the chat template cannot be used: {unfit[0].reason}. Choose another with --chat-template.")
 
 
-def _labelled(tokenizer: Tokenizer, rendered: Rendered, encoding: tokenizers.Encoding, train_on: TrainOn) -> Tokens:
-    ids = np.array(encoding.ids, dtype=np.int32)
+def _labelled(
+    tokenizer: Tokenizer, rendered: Rendered, ids: npt.NDArray[np.int32], places: npt.NDArray[np.int64], train_on: TrainOn
+) -> Tokens:
     _prove_bos(tokenizer, ids)
-    places = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
     supervised = np.full(len(ids), train_on == "all")
     for turn in rendered.turns:
         first = int(np.searchsorted(places[:, 1], turn.start, side="right"))

@@ -20,7 +20,8 @@ from pipeline.documents import schema
 from pipeline.engine.local import Local
 from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
-from pipeline.stages.tokenize import tokenize
+from pipeline.stages.tokenize import SLOW, tokenize
+from pipeline.tokens.encoding.encoder import Encoder
 from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, offsets_of, token_table, windows
 from pipeline.tokens.tokenizer import Tokenizer, train
 
@@ -335,7 +336,9 @@ def test_the_windows_of_any_documents_hold_every_token_once(lengths, length, dat
 def test_a_text_that_ends_with_eos_already_gets_no_second_one():
     backend = Backend(models.WordLevel({"a": 0, "</s>": 1}, unk_token="a"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokens = encode_texts(Tokenizer(backend, {"eos_token": "</s>"}), ["a a", "a </s>", "", "</s>"])
+    tokens = encode_texts(
+        Encoder(Tokenizer(backend, {"eos_token": "</s>"}), SLOW), pa.array(["a a", "a </s>", "", "</s>"], pa.large_string())
+    )
     assert (tokens.ids.tolist(), tokens.lengths.tolist()) == ([0, 0, 1, 0, 1, 1, 1], [3, 2, 1, 1])
 
 
@@ -344,7 +347,7 @@ def test_texts_without_control_tokens_have_the_ids_the_tokenizer_gives_and_bos_s
     trained.backend.add_special_tokens(["<s>"])
     number = trained.backend.token_to_id("<s>")
     trained.backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", number)])
-    tokens = encode_texts(Tokenizer(trained.backend, {}), [" the mill ", "<s>mill"])
+    tokens = encode_texts(Encoder(Tokenizer(trained.backend, {}), SLOW), pa.array([" the mill ", "<s>mill"], pa.large_string()))
     plain, spelled = np.split(tokens.ids, tokens.offsets[1:-1])
     assert plain.tolist() == trained.backend.encode(" the mill ").ids
     assert spelled.tolist().count(number) == 1

@@ -1,0 +1,147 @@
+"""Documents' ids side by side in one array: laid down, framed, chosen, exchanged and compared without a loop over documents."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
+
+
+class Ids(NamedTuple):
+    """Documents' ids side by side: `int32[tokens]` ids and `int64[documents + 1]` offsets, where each document begins."""
+
+    ids: npt.NDArray[np.int32]
+    offsets: Ints
+
+
+class Frame(NamedTuple):
+    """What stands around every text: the ids before it, the ids behind it, and the id that ends it if it is not there yet."""
+
+    before: Sequence[int]
+    after: Sequence[int]
+    end: int | None
+
+
+def flat(lists: Sequence[Sequence[int]]) -> Ids:
+    """Lay lists of ids side by side.
+
+    >>> flat([[5, 6], [], [7]]).offsets.tolist()
+    [0, 2, 2, 3]
+    """
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    ids = np.fromiter(chain.from_iterable(lists), np.int32, int(lengths.sum()))
+    return Ids(ids, offsets_of(lengths))
+
+
+def framed(documents: Ids, frame: Frame) -> Ids:
+    """Put the frame around every document; the end of text stands where it is not the last id already.
+
+    >>> framed(flat([[5], [6, 2], []]), Frame([1], [], 2)).ids.tolist()
+    [1, 5, 2, 1, 6, 2, 1, 2]
+    """
+    documents = _widened(documents, frame.before, np.zeros(len(documents.offsets) - 1, np.int64))
+    documents = _widened(documents, frame.after, np.diff(documents.offsets))
+    if frame.end is None:
+        return documents
+    ids, offsets = documents
+    lengths = np.diff(offsets)
+    is_open = lengths == 0
+    is_open[~is_open] = ids[offsets[1:][~is_open] - 1] != frame.end
+    ends = np.cumsum(lengths + is_open)
+    return _filled(ids, lengths + is_open, ends[is_open] - 1, np.int32(frame.end))
+
+
+def _widened(documents: Ids, added: Sequence[int], places: Ints) -> Ids:
+    """Put some ids into every document, at a place counted from its start."""
+    if not len(added):
+        return documents
+    lengths = np.diff(documents.offsets) + len(added)
+    begins = offsets_of(lengths)[:-1] + places
+    at = (begins[:, None] + np.arange(len(added))).ravel()
+    return _filled(documents.ids, lengths, at, np.tile(np.array(added, np.int32), len(lengths)))
+
+
+def _filled(ids: npt.NDArray[np.int32], lengths: Ints, at: Ints, values: npt.NDArray[np.int32] | np.int32) -> Ids:
+    """Return ids with others among them, at the given places of the result."""
+    offsets = offsets_of(lengths)
+    old = np.ones(offsets[-1], np.bool_)
+    old[at] = False
+    filled = np.empty(offsets[-1], np.int32)
+    filled[old] = ids
+    filled[at] = values
+    return Ids(filled, offsets)
+
+
+def offsets_of(lengths: Ints) -> Ints:
+    """Return where each of some neighbours begins, and where the last one ends.
+
+    >>> offsets_of(np.array([2, 3])).tolist()
+    [0, 2, 5]
+    """
+    offsets: Ints = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return offsets
+
+
+def rows_of(values: npt.NDArray[Number], offsets: Ints, which: Ints) -> tuple[npt.NDArray[Number], Ints]:
+    """Return the values of the chosen documents, and where each of these begins."""
+    lengths = np.diff(offsets)
+    flags = np.zeros(len(lengths), np.bool_)
+    flags[which] = True
+    return values[np.repeat(flags, lengths)], offsets_of(lengths[flags])
+
+
+def chosen(documents: Ids, which: Ints) -> Ids:
+    """Return the ids of the chosen documents alone.
+
+    >>> chosen(flat([[5, 6], [7]]), np.array([1])).ids.tolist()
+    [7]
+    """
+    return Ids(*rows_of(documents.ids, documents.offsets, which))
+
+
+def replaced(documents: Ids, which: Ints, others: Ids) -> Ids:
+    """Return the documents with the ids of some of them replaced.
+
+    >>> both = replaced(flat([[5, 6], [7]]), np.array([0]), flat([[1]]))
+    >>> both.ids.tolist(), both.offsets.tolist()
+    ([1, 7], [0, 1, 2])
+    """
+    lengths = np.diff(documents.offsets)
+    lengths[which] = np.diff(others.offsets)
+    ids = exchanged(documents.ids, documents.offsets, which, others.ids, others.offsets)
+    return Ids(ids, offsets_of(lengths))
+
+
+def exchanged(
+    values: npt.NDArray[Number], offsets: Ints, which: Ints, others: npt.NDArray[Number], other_offsets: Ints
+) -> npt.NDArray[Number]:
+    """Return values of documents side by side, those of some documents exchanged for others.
+
+    >>> exchanged(np.array([5, 6, 7]), np.array([0, 2, 3]), np.array([1]), np.array([8, 9]), np.array([0, 2])).tolist()
+    [5, 6, 8, 9]
+    """
+    lengths = np.diff(offsets)
+    flags = np.zeros(len(lengths), np.bool_)
+    flags[which] = True
+    kept = values[~np.repeat(flags, lengths)]
+    lengths[which] = np.diff(other_offsets)
+    new = np.repeat(flags, lengths)
+    result = np.empty((len(new), *values.shape[1:]), values.dtype)
+    result[new], result[~new] = others, kept
+    return result
+
+
+def first_difference(ids: Ids, expected: Ids) -> int | None:
+    """Return the first document whose ids differ, None where all are the same."""
+    shortest = min(len(ids.ids), len(expected.ids))
+    differ = np.flatnonzero(ids.ids[:shortest] != expected.ids[:shortest])
+    token = differ[0] if len(differ) else shortest
+    if len(ids.ids) == len(expected.ids) == token and np.array_equal(ids.offsets, expected.offsets):
+        return None
+    by_token = np.searchsorted(expected.offsets, token, side="right") - 1
+    by_length = np.flatnonzero(ids.offsets != expected.offsets)[:1] - 1
+    return int(min(by_token, len(expected.offsets) - 2, *by_length))
