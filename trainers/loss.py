@@ -43,18 +43,32 @@ def supervised_tokens(labels: Any) -> npt.NDArray[np.int64]:  # noqa: ANN401  a 
 
 
 def collate(rows: Sequence[Mapping[str, Sequence[int]]]) -> Batch:
-    """Pad rows to the longest: `input_ids`, `labels` and `attention_mask`, int64 of shape (rows, longest).
+    """Pad rows to the longest: `input_ids`, `labels` and `position_ids`, int64 of shape (rows, longest).
 
-    >>> collate([{"input_ids": [7, 8, 9], "labels": [-100, 8, 9]}, {"input_ids": [7], "labels": [7]}])["labels"].tolist()
-    [[-100, 8, 9], [7, -100, -100]]
+    There is no attention mask: documents that share a row are told apart by their positions, which count from 0 in each, and a
+    mask, even one of ones, has transformers pass that over (https://github.com/huggingface/transformers/issues/46634). The
+    positions of padding are 0, so that nothing attends to it.
+
+    >>> batch = collate([
+    ...     {"input_ids": [7, 8, 9], "labels": [-100, 8, 9], "position_ids": [0, 0, 1]},
+    ...     {"input_ids": [7], "labels": [-100], "position_ids": [0]},
+    ... ])
+    >>> batch["labels"].tolist(), batch["position_ids"].tolist()
+    ([[-100, 8, 9], [-100, -100, -100]], [[0, 0, 1], [0, 0, 0]])
     """
-    ids = [torch.tensor(row["input_ids"]) for row in rows]
-    labels = [torch.tensor(row["labels"]) for row in rows]
-    return {
-        "input_ids": pad_sequence(ids, batch_first=True, padding_value=0),
-        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
-        "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
-    }
+    padding = {"input_ids": 0, "labels": IGNORED, "position_ids": 0}
+    columns = {name: [torch.tensor(row[name]) for row in rows] for name in padding}
+    return {name: pad_sequence(columns[name], batch_first=True, padding_value=value) for name, value in padding.items()}
+
+
+def real_tokens(positions: torch.Tensor) -> int:
+    """Count the tokens of rows but for their padding, behind the last position that is not 0.
+
+    >>> real_tokens(torch.tensor([[0, 1, 0, 1], [0, 1, 0, 0]]))
+    6
+    """
+    places = torch.arange(1, positions.shape[1] + 1, device=positions.device)
+    return int((positions.ne(0) * places).amax(dim=1).sum())
 
 
 def summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
@@ -83,7 +97,7 @@ class PerTokenTrainer(Trainer):  # type: ignore[misc]  # transformers carries no
         """Do what the Trainer does for one forward and backward pass, and count its tokens."""
         self._begun = self._begun or time.perf_counter()
         self._supervised += int((inputs["labels"][:, 1:] != IGNORED).sum())
-        self._tokens += int(inputs["attention_mask"].sum())
+        self._tokens += real_tokens(inputs["position_ids"])
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
         return loss
 

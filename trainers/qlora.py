@@ -28,6 +28,7 @@ from trainers.base_model import BaseModel, make
 from trainers.device import Device, chosen_device, quiet, threads_for
 from trainers.failures import enough_memory, reason, writing
 from trainers.history import Pace, Point
+from trainers.isolation import check_isolation
 from trainers.loss import PerTokenTrainer, supervised_tokens
 from trainers.settings import Settings, plan
 
@@ -55,8 +56,8 @@ def finetune(
 ) -> Fit:
     """Train an adapter on `tokens["train"]` and write it to `out/adapter`; a base model made on the spot goes to `out/base`.
 
-    Both splits have rows of `input_ids` and `labels`; an empty `validation` is not evaluated. `watch` is handed every point as
-    it comes, `say` one line for each choice that was made for the user. Raises `TrainingError`, `StoreError`.
+    Both splits have rows of `input_ids`, `labels` and `position_ids`; an empty `validation` is not evaluated. `watch` is handed
+    every point as it comes, `say` one line for each choice that was made for the user. Raises `TrainingError`, `StoreError`.
     """
     check_rows(tokens)
     device = chosen_device(settings, say)
@@ -67,10 +68,12 @@ def finetune(
         if base.revision:
             say(f"base model: {base.place} at commit {base.revision[:12]}; what the hub's cache here lacks is downloaded first")
         model = load(base, settings, device)
+        model.config.use_cache = False  # with a cache transformers lets documents that share a row see one another
         check_fit(model, tokenizer, tokens)
         model = with_adapter(model, settings, trained_whole=ends_of(model) if made else [])
         if made:
             say(f"base model: {_size(model)} random weights made of its config, so its embeddings and output layer learn whole")
+        check_isolation(model, tokens["train"], device.dtype)
         trainer = _trainer(model, tokens, settings, device, scratch, watch)
         with threads_for(model), enough_memory(settings.micro_batch_size, longest_row(tokens)):
             trainer.train()
@@ -179,7 +182,7 @@ def _trainer(
     scratch: Path,
     watch: Callable[[Point], None],
 ) -> PerTokenTrainer:
-    splits = {split: rows.select_columns(["input_ids", "labels"]) for split, rows in tokens.items()}
+    splits = {split: rows.select_columns(["input_ids", "labels", "position_ids"]) for split, rows in tokens.items()}
     validation = splits.get("validation") or None
     trainer = PerTokenTrainer(
         model=model,

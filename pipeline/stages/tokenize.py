@@ -1,14 +1,19 @@
-"""Tokenize: clean documents -> rows of token ids and labels that a trainer takes as they are.
+"""Tokenize: clean documents -> rows of token ids, labels and positions that a trainer takes as they are.
 
-A text is trained whole, cut into windows where it is longer than the sequence length. A conversation is rendered by the chat
-template, trained where the assistant speaks, and proved (see `pipeline.tokens.masks`). One that is too long or fails a proof
-goes to the ledger with the reason. Which documents are held out for validation follows from their ids alone.
+    a task a shard     documents -> tokens, each conversation rendered, labelled and proved; they wait in spills
+    once               all lengths -> what is held out, how often each document is taken, and the row of each piece
+    a task a shard     its tokens in the order of rows
+    a task some rows   Arrow shards of whole rows, and the index of what they hold
+
+A text is trained whole; a conversation is rendered by the chat template, trained where the assistant speaks, and proved (see
+`pipeline.tokens.masks`). What fails a proof, is too long or trains nothing goes to the ledger with the reason.
 """
 
 import contextlib
 import hashlib
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,27 +21,33 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
-from pipeline.documents import STRING, flat_text, kind_of, ledger, ledger_schema
-from pipeline.errors import BrokenArtifact, UsageError
+from pipeline.documents import EDITS, STRING, flat_text, kind_of, ledger, ledger_schema
+from pipeline.errors import BrokenArtifact, TokenizerError, UsageError, did_you_mean
 from pipeline.run import Run, versions
+from pipeline.tokens import layout
+from pipeline.tokens import shards as row_shards
 from pipeline.tokens.chat import Chat, Unfit, template_text
+from pipeline.tokens.encoded import Cut, Encoded, Overlong, ShardWriter, cut, gathered, ids_of
 from pipeline.tokens.encoding.encoder import Choice, Encoder, EncodingDiffers, choose
 from pipeline.tokens.encoding.hard import sample
-from pipeline.tokens.files import SPLITS, ShardWriter, describe, number_rows
+from pipeline.tokens.files import SPLITS, describe
+from pipeline.tokens.layout import Packing, Wanted
 from pipeline.tokens.masks import TrainOn, encode, probe
-from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, index_table, token_table, windows
+from pipeline.tokens.packed_rows import exchange
+from pipeline.tokens.rows import SHORTEST, Ints, Tokens, counted, encode_texts
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened, train
 from pipeline.tokens.tool_calls import conversations
 
-VERSION = 3  # of what the stage does with the same settings; it enters the fingerprint
-FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
+VERSION = 4  # of what the stage does with the same settings; it enters the fingerprint
+FILTERS = ("chat_template", "sequence_length", "supervised_tokens", "mix")
 SLOW = Choice(*["the fast encoder erred"] * 2)
 BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
+
+Shares = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class Shard(NamedTuple):
@@ -54,8 +65,13 @@ class Plan:
     draft: Path
     sequence_length: int
     train_on: TrainOn
-    validation: float
+    overlong: Overlong
+    near: bool
     choice: Choice
+
+    def folder(self, shard: int) -> Path:
+        """Return where a shard's tokens wait."""
+        return self.draft / "work" / "encoded" / f"{shard:05}"
 
 
 def tokenize(
@@ -68,50 +84,71 @@ def tokenize(
     vocab_size: Annotated[int, Field(ge=SMALLEST_VOCABULARY)] = 8000,
     chat_template: str | None = None,
     sequence_length: Annotated[int, Field(ge=SHORTEST)] = 2048,
+    overlong: Overlong = "auto",
     train_on: Literal["assistant", "last", "all"] = "assistant",
+    packing: Packing = "best_fit",
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.05,
+    validation_by: Literal["document", "source"] = "document",
+    validation_similarity: Annotated[float, Field(gt=0, le=1)] | None = 0.5,
+    mix: Shares | None = None,
+    epochs: Shares | None = None,
+    seed: int = 42,
 ) -> Artifact:
     """Tokenize the documents of one or several artifacts, texts and chats.
 
     `tokenizer` is a folder, a tokenizer.json or a hub name; with `train_tokenizer` a byte-level BPE tokenizer of `vocab_size`
     is trained on the documents. `chat_template` is the name of one that ships or a .jinja file, by default the tokenizer's own.
-    Rows hold at most `sequence_length` tokens, at least 3. `train_on` says which tokens of a conversation are supervised.
-    `validation` is the share of documents held out.
+    `train_on` says which tokens of a conversation are supervised.
+
+    Rows hold at most `sequence_length` tokens, at least 3. A longer document is, by `overlong`, split into windows, truncated,
+    dropped, or an error; `auto` splits texts and drops conversations, whose later windows would lack what was asked.
+    `packing`: documents share rows by best fit, or are joined end to end and cut (`concatenate`), or have a row each, shuffled
+    or in the order of like lengths. Positions restart at each document, whose first token has no label.
+
+    `validation` is the share of documents held out, whole groups of those whose word shingles overlap by
+    `validation_similarity` (Jaccard) or more, or which are connected by such; and with `validation_by: source` of those of one
+    source. `mix` gives artifacts, by name, their shares of all training tokens; `epochs` says how often each is taken.
 
     Raises `UsageError` for settings that make no sense, `TokenizerError` where tokenizer or template cannot be used,
     `BrokenArtifact` where a shard of the parents cannot be read.
     """
     _check(parents, tokenizer, train_tokenizer, vocab_size, sequence_length, validation)
+    numbers = {key: _numbered(parents, key, given) for key, given in (("mix", mix), ("epochs", epochs))}
     shards = _shards(parents)
     chats = any(kind_of(_columns(shard.path)) == "chat" for shard in shards)
     what, make = _choose(shards, chats, tokenizer, vocab_size, chat_template)
     recipe = {
-        "version": VERSION,
-        "tokenizer": what,
-        "sequence_length": sequence_length,
-        "train_on": train_on,
-        "validation": validation,
-    }
+        "version": VERSION, "tokenizer": what, "sequence_length": sequence_length, "overlong": overlong, "train_on": train_on,
+        "packing": packing, "validation": validation, "validation_by": validation_by,
+        "validation_similarity": validation_similarity, "mix": mix, "epochs": epochs, "seed": seed,
+    }  # fmt: skip
     identity = Identity("tokenize", recipe, tuple(parent.ref for parent in parents))
     if known := run.answered(identity, name):
         return known
     with run.store.draft(identity, name) as draft:
         _settle(draft, make, chats, run)
         choice = _chosen(draft, shards, chats, run)
-        plan = Plan(draft.path, sequence_length, train_on, validation, choice)
+        near = validation > 0 and validation_similarity is not None
+        plan = Plan(draft.path, sequence_length, train_on, overlong, near, choice)
         answers = _answers(plan, shards, run)
-        before = dict.fromkeys(SPLITS, 0)
-        for shard, answer in zip(shards, answers, strict=True):
-            number_rows(draft.path, shard.number, before)
-            before = {split: before[split] + answer[split]["rows"] for split in SPLITS}
+        encoded = gathered([plan.folder(shard.number) for shard in shards])
+        held = layout.held_out(encoded, validation, validation_by, validation_similarity)
+        places = {parent.ref: number for number, parent in enumerate(parents)}
+        names = np.repeat([places[shard.artifact] for shard in shards], encoded.documents)
+        times = layout.copies(encoded, names, numbers["epochs"], numbers["mix"], held)
+        totals: list[dict[str, Any]] = []
+        for split, chosen in zip(SPLITS, (~held, held), strict=True):
+            rows = layout.taken(encoded, chosen, times, Wanted(packing, sequence_length, seed))
+            totals.append(_written(plan, encoded, rows, split, shards, len(totals), run))
+        mixed_out = _mixed_out(plan, encoded, times, shards, run)
         describe(draft.path, identity.fingerprint)
         removed = {filter_: sum(answer["removed"][filter_] for answer in answers) for filter_ in FILTERS}
+        removed["mix"] = mixed_out
         documents = sum(parent.manifest.rows["kept"] for parent in parents)
-        kept = sum(answer["kept"] for answer in answers)
         return draft.publish(
-            {"in": documents, "kept": kept, "removed": sum(removed.values())},
-            counts=[*({"filter": filter_, "removed": count} for filter_, count in removed.items()), *_totals(answers)],
-            versions=versions("tokenizers", "transformers", "pyarrow"),
+            {"in": documents, "kept": documents - sum(removed.values()), "removed": sum(removed.values())},
+            counts=[*_removals(removed, answers), *totals],
+            versions=versions("tokenizers", "gigatoken", "transformers", "pyarrow"),
             run={**run.facts(), "tokenizer": tokenizer or "trained"},
         )
 
@@ -210,8 +247,27 @@ def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) 
             (draft.work / "tokenizer").rename(folder)
 
 
+def _numbered(parents: Sequence[Artifact], setting: str, given: Mapping[str, float] | None) -> dict[int, float]:
+    """Return a number for each artifact, told by name or ref, by its place; raises `UsageError` for one that is not here."""
+    known: dict[str, list[int]] = {}
+    for number, parent in enumerate(parents):
+        for key in (parent.manifest.name, parent.ref):
+            known.setdefault(key, []).append(number)
+    found = {}
+    for key, value in (given or {}).items():
+        if len(known.get(key, ())) != 1:
+            why = "names several" if key in known else "names none"
+            hint = did_you_mean(key, known) or f" They are: {', '.join(parent.ref for parent in parents)}."
+            raise UsageError(f"{setting}: {key!r} {why} of the artifacts to tokenize.{hint}")
+        found[known[key][0]] = value
+    missing = [parent.ref for number, parent in enumerate(parents) if given and setting == "mix" and number not in found]
+    if missing:
+        raise UsageError(f"mix: no share for {', '.join(missing)}. Give each artifact one, or leave it out of the call.")
+    return found
+
+
 def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, Any]]:
-    """Do all shards; where the fast encoder errs on one document, do all of them again with the tokenizer's own."""
+    """Encode all shards; where the fast encoder errs on one document, encode all again with the tokenizer's own."""
     for again in (plan, replace(plan, choice=SLOW)):
         try:
             task = partial(_shard, again)
@@ -241,49 +297,85 @@ def encoder_of(folder: Path, choice: Choice) -> Encoder:
 
 
 def _shard(plan: Plan, shard: Shard) -> dict[str, Any]:
-    return remembered(plan.draft / "work" / f"{shard.number:05}.json", lambda: _tokenized(plan, shard))
+    return remembered(plan.draft / "work" / f"{shard.number:05}.json", lambda: _encoded(plan, shard))
 
 
-def _tokenized(plan: Plan, shard: Shard) -> dict[str, Any]:
-    """Write a shard's rows, index and ledger; answer with its counts."""
+def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
+    """Write a shard's tokens and ledger; answer with its counts."""
     encoder = encoder_of(plan.draft / "tokenizer", plan.choice)
-    splits = {split: {"rows": 0, "tokens": 0, "supervised_tokens": 0} for split in SPLITS}
-    removed = [ledger_schema(_columns(shard.path)).empty_table()]
-    kept = 0
-    with ShardWriter(plan.draft, shard.number) as writer:
+    columns = _columns(shard.path)
+    removed, edits = [ledger_schema(columns).empty_table()], [EDITS.empty_table()]
+    lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
+    with ShardWriter(plan.folder(shard.number), near=plan.near) as writer:
         for documents in _batches(shard.path):
-            tokens, tokenized, gone = _sifted(plan, encoder, documents)
+            tokens, tokenized, gone, pieces = _sifted(plan, encoder, documents)
             removed += gone
-            kept += tokenized.num_rows
-            _write(plan, shard, writer, tokens, tokenized["id"].combine_chunks(), splits)
+            writer.write(tokenized, tokens, pieces.pieces)
+            edits.append(_truncated(tokenized, tokens, pieces, lost))
+    if plan.near:
+        writer.write_near(columns)
     entries = pa.concat_tables(removed)
-    with atomic(plan.draft / "removed" / f"{shard.number:05}.parquet") as temporary:
-        pq.write_table(entries, temporary, compression="zstd")
+    _save(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
+    if lost["documents"]:
+        _save(pa.concat_tables(edits), plan.draft / "edits" / f"{shard.number:05}.parquet")
     by_filter = Counter(entries["filter"].to_pylist())
-    return {"kept": kept, "removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, **splits}
+    return {"removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, "truncated": dict(lost)}
 
 
-def _sifted(plan: Plan, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table]]:
-    """Tokenize a batch; return tokens and documents of those that stay, and the ledger's entries for the others."""
+def _sifted(plan: Plan, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table], Cut]:
+    """Tokenize a batch; return tokens, documents and pieces of those that stay, and the ledger's entries for the others."""
     documents = documents.replace_schema_metadata()
     gone = []
     if kind_of(documents.schema) == "text":
-        tokens, longest = encode_texts(encoder, flat_text(documents)[0]), None
+        tokens, overlong = encode_texts(encoder, flat_text(documents)[0]), plan.overlong.replace("auto", "split")
     else:
-        tokenizer = encoder.reference.tokenizer
-        tokens, fit, unfit = encode(Chat(tokenizer), conversations(documents), plan.train_on, encoder)
+        chat = Chat(encoder.reference.tokenizer)
+        tokens, fit, unfit = encode(chat, conversations(documents), plan.train_on, encoder)
         gone.append(_unfit_entries(documents, unfit))
-        documents, longest = documents.take(pa.array(fit, pa.int64())), plan.sequence_length
-    too_long = tokens.lengths > longest if longest is not None else np.zeros(documents.num_rows, dtype=bool)
-    silent = ~too_long & (tokens.supervised_counts == 0)
+        documents, overlong = documents.take(pa.array(fit, pa.int64())), plan.overlong.replace("auto", "drop")
+    too_long = (tokens.lengths > plan.sequence_length) & (overlong in ("drop", "error"))
+    if overlong == "error" and too_long.any():
+        first = int(too_long.argmax())
+        raise TokenizerError(
+            f"{documents['id'][first].as_py()} has {tokens.lengths[first]} tokens, and a row holds {plan.sequence_length}. "
+            f"Choose a longer --sequence-length, or what else is to be done with --overlong."
+        )
+    pieces = cut(tokens, plan.sequence_length, overlong)  # type: ignore[arg-type]
+    silent = ~too_long & (_supervised(tokens, pieces) == 0)
     for flags, filter_, measure, values, bound in (
-        (too_long, "sequence_length", "tokens", tokens.lengths, f"max {longest}"),
-        (silent, "supervised_tokens", "supervised_tokens", tokens.supervised_counts, "min 1"),
+        (too_long, "sequence_length", "tokens", tokens.lengths, f"max {plan.sequence_length}"),
+        (silent, "supervised_tokens", "supervised_tokens", _supervised(tokens, pieces), "min 1"),
     ):
         value = pa.array(values[flags].astype(np.float64))
         gone.append(ledger(documents.filter(pa.array(flags)), filter_, measure=measure, value=value, bound=bound))
     stays = ~(too_long | silent)
-    return tokens.chosen(stays), documents.filter(pa.array(stays)), gone
+    if not stays.all():
+        tokens, documents = tokens.chosen(stays), documents.filter(pa.array(stays))
+        pieces = cut(tokens, plan.sequence_length, overlong)  # type: ignore[arg-type]
+    return tokens, documents, gone, pieces
+
+
+def _supervised(tokens: Tokens, cut: Cut) -> Ints:
+    """Return how many supervised tokens of each document are predicted in the pieces of it."""
+    pieces = cut.pieces
+    of_piece = counted(tokens.supervised, np.minimum(pieces.start + 1, pieces.stop), pieces.stop)
+    sums: Ints = np.bincount(pieces.document, of_piece, len(tokens.lengths)).astype(np.int64)
+    return sums
+
+
+def _truncated(documents: pa.Table, tokens: Tokens, cut: Cut, lost: Counter[str]) -> pa.Table:
+    """Count what truncation took, and return what is to be noted of the documents that it cut."""
+    rows = np.flatnonzero(cut.lost)
+    ends = tokens.offsets[1:][rows]
+    supervised = counted(tokens.supervised, ends - cut.lost[rows], ends)
+    lost.update({"documents": len(rows), "tokens": int(cut.lost.sum()), "supervised_tokens": int(supervised.sum())})
+    evidence = [
+        [{"label": "tokens", "text": f"{gone} of {length} tokens, {own} of them supervised", "message": None}]
+        for gone, length, own in zip(cut.lost[rows], tokens.lengths[rows], supervised, strict=True)
+    ]
+    ids = documents["id"].take(pa.array(rows)).combine_chunks()
+    columns = [ids, *(pa.repeat(pa.scalar(word, STRING), len(rows)) for word in ("sequence_length", "truncate"))]
+    return pa.table([*columns, pa.array(evidence, EDITS.field("evidence").type)], schema=EDITS)
 
 
 def _unfit_entries(documents: pa.Table, unfit: dict[int, Unfit]) -> pa.Table:
@@ -295,21 +387,65 @@ def _unfit_entries(documents: pa.Table, unfit: dict[int, Unfit]) -> pa.Table:
     return ledger(entries, "chat_template", measure=measure, evidence=evidence)
 
 
-def _write(
-    plan: Plan, shard: Shard, writer: ShardWriter, tokens: Tokens, ids: pa.Array, splits: dict[str, dict[str, int]]
-) -> None:
-    held = held_out(ids.to_pylist(), plan.validation)
-    for split, chosen in zip(SPLITS, (~held, held), strict=True):
-        rows = windows(tokens.offsets, chosen, plan.sequence_length)
-        if not len(rows.document):
-            continue
-        index = index_table(tokens, rows, ids, shard.artifact, split, writer.rows[split])
-        writer.write(split, token_table(tokens, rows), index)
-        splits[split]["rows"] += len(rows.document)
-        splits[split]["tokens"] += int((rows.stop - rows.start).sum())
-        splits[split]["supervised_tokens"] += int(pc.sum(index["supervised_tokens"]).as_py())
+def _written(
+    plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, shards: Sequence[Shard], before: int, run: Run
+) -> dict[str, Any]:
+    """Write the rows of a split; return its counts."""
+    work = plan.draft / "work" / split
+    places = layout.place_all(encoded, rows, work / "places")
+    sorted_ = [work / "sorted" / place.name for place in places]
+    moves = list(zip(encoded.folders, places, sorted_, strict=True))
+    list(run.progress.track(f"tokenize, {split}: sorting", run.engine.map(_sort, moves), len(moves)))
+    step = max(1, row_shards.SHARD_TOKENS // plan.sequence_length)
+    refs, first_index = [shard.artifact for shard in shards], before and len(list((plan.draft / "index").glob("*.parquet")))
+    tasks = [
+        row_shards.RowShard(
+            plan.draft, split, number, first_index + number, first, min(first + step, rows.rows), sorted_, encoded.folders, refs
+        )
+        for number, first in enumerate(range(0, rows.rows, step))
+    ]
+    counts = list(run.progress.track(f"tokenize, {split}: writing", run.engine.map(row_shards.write, tasks), len(tasks)))
+    shutil.rmtree(work)
+    total = {name: sum(count[name] for count in counts) for name in ("rows", "tokens", "supervised_tokens")}
+    filled = total["tokens"] / (total["rows"] * plan.sequence_length) if total["rows"] else 0.0
+    return {"split": split, **total, "filled": round(filled, 4)}
 
 
-def _totals(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = ("rows", "tokens", "supervised_tokens")
-    return [{"split": split, **{name: sum(answer[split][name] for answer in answers) for name in names}} for split in SPLITS]
+def _sort(move: tuple[Path, Path, Path]) -> None:
+    spill, places, to = move
+    exchange(spill, to, index=places)
+
+
+def _mixed_out(plan: Plan, encoded: Encoded, times: Ints, shards: Sequence[Shard], run: Run) -> int:
+    """Write into the ledger which documents the mix leaves out; returns their number."""
+    bounds = np.concatenate([[0], np.cumsum(encoded.documents)])
+    tasks = [(plan, shard, np.flatnonzero(times[bounds[at] : bounds[at + 1]] == 0)) for at, shard in enumerate(shards)]
+    tasks = [task for task in tasks if len(task[2])]
+    return sum(run.progress.track("tokenize, mix", run.engine.map(_leave_out, tasks), len(tasks)))
+
+
+def _leave_out(task: tuple[Plan, Shard, Ints]) -> int:
+    plan, shard, documents = task
+    path = plan.draft / "removed" / f"{shard.number:05}.parquet"
+    gone = pq.read_table(path)
+    if "mix" in gone["filter"].to_pylist():  # a run that was killed has written them
+        return len(documents)
+    ids = ids_of(plan.folder(shard.number)).take(pa.array(documents))
+    with _reading(shard.path):
+        table = pq.read_table(shard.path).replace_schema_metadata()
+    left_out = table.filter(pa.compute.is_in(table["id"], ids))
+    _save(pa.concat_tables([gone, ledger(left_out, "mix", measure="epochs", bound="its share")]), path)
+    return len(documents)
+
+
+def _save(table: pa.Table, path: Path) -> None:
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def _removals(removed: dict[str, int], answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the counts of what was removed, and of what truncation took."""
+    counts: list[dict[str, Any]] = [{"filter": filter_, "removed": count} for filter_, count in removed.items()]
+    names = ("documents", "tokens", "supervised_tokens")
+    lost = {name: sum(answer["truncated"][name] for answer in answers) for name in names}
+    return [*counts, {"overlong": "truncated", **lost}] if lost["documents"] else counts

@@ -5,7 +5,7 @@ spill, a folder of three files:
 
     codes.bin     the tokens of its documents side by side: int32, the id where it is supervised, its complement where not
     lengths.npy   tokens of each document
-    index.npy     row, start and length of each document, in the order of rows; written when all lengths are known
+    index.npy     row, start, length and number of each document, in the order of rows; written when all lengths are known
 
 and go the way
 
@@ -71,23 +71,39 @@ class SpillWriter:
         self._lengths.append((ranges.stop - ranges.start).astype(np.int32))
 
 
+Numbers = npt.NDArray[np.integer[Any]]
+
+
 class Places(NamedTuple):
-    """Documents in the order of their rows, and of one row as they came; `int64[documents]` each, start among the codes."""
+    """Documents in the order of their rows, and of one row as they came; `int64[documents]` each.
+
+    `start` counts among the codes; `number` is the document's among all of the spill.
+    """
 
     row: Ints
     start: Ints
     length: Ints
+    number: Ints
 
 
-def place(spill: Path, rows: npt.NDArray[np.integer[Any]], lengths: npt.NDArray[np.integer[Any]]) -> None:
-    """Write the index of a spill: the row of each of its documents, or pieces of them, whose lengths add up to its tokens."""
-    order, starts = np.argsort(rows, kind="stable"), offsets_of(lengths.astype(np.int64))[:-1]
-    _save(spill / "index.npy", np.stack([rows[order], starts[order], lengths[order]]).astype(np.int64), durable=False)
+def place(to: Path, rows: Numbers, lengths: Numbers, starts: Numbers | None = None, numbers: Numbers | None = None) -> None:
+    """Write an index of a spill into a folder: the row of each of its documents, or of pieces or copies of them.
+
+    Without `starts` they lie side by side; without `numbers` they are counted.
+    """
+    starts = offsets_of(lengths.astype(np.int64))[:-1] if starts is None else starts
+    numbers = np.arange(len(rows)) if numbers is None else numbers
+    order = np.argsort(rows, kind="stable")
+    index = np.stack([column[order].astype(np.int64) for column in (rows, starts, lengths, numbers)])
+    _save(to / "index.npy", index, durable=False)
 
 
-def exchange(spill: Path, to: Path, chunk: int = CHUNK) -> None:
-    """Write a spill anew, its documents in the order of their rows; `chunk` tokens, or one document, are held at a time."""
-    codes, (row, start, length) = _codes(spill), np.load(spill / "index.npy")
+def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = None) -> None:
+    """Write a spill anew, its documents in the order of their rows; `chunk` tokens, or one document, are held at a time.
+
+    `index` is the folder of an index that is not the spill's own: of one split of several.
+    """
+    codes, (row, start, length, number) = _codes(spill), np.load((index or spill) / "index.npy")
     offsets = offsets_of(length)
     with atomic(to / "codes.bin", durable=False) as temporary, temporary.open("wb") as file:
         at = 0
@@ -95,7 +111,7 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK) -> None:
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
             _moved(codes, start[at:stop], length[at:stop]).tofile(file)
             at = stop
-    _save(to / "index.npy", np.stack([row, offsets[:-1], length]), durable=False)
+    _save(to / "index.npy", np.stack([row, offsets[:-1], length, number]), durable=False)
 
 
 def gather(spills: Sequence[Path], first: int, stop: int) -> pa.Table:
@@ -116,6 +132,24 @@ def gather(spills: Sequence[Path], first: int, stop: int) -> pa.Table:
     begins = pa.array(offsets.astype(np.int32))
     lists = [pa.ListArray.from_arrays(begins, pa.array(values), type=TOKEN_LISTS) for values in columns]
     return pa.Table.from_arrays(lists, schema=PACKED)
+
+
+class Held(NamedTuple):
+    """What stands in rows, in its order: `int64[documents]` row, place of the spill, and number in the spill."""
+
+    row: Ints
+    spill: Ints
+    number: Ints
+
+
+def held(spills: Sequence[Path], first: int, stop: int) -> Held:
+    """Return which documents the rows from `first` on and before `stop` hold."""
+    parts = [_places(spill, first, stop) for spill in spills]
+    row = np.concatenate([np.zeros(0, np.int64), *(part.row for part in parts)])
+    spill = np.repeat(np.arange(len(parts)), [len(part.row) for part in parts])
+    number = np.concatenate([np.zeros(0, np.int64), *(part.number for part in parts)])
+    order = np.argsort(row, kind="stable")
+    return Held(row[order], spill[order], number[order])
 
 
 def _places(spill: Path, first: int, stop: int) -> Places:

@@ -4,7 +4,6 @@ Tokens of many documents lie side by side in one array; `offsets` says where eac
 A row's first token has none before it that could predict it, so it is never counted as supervised.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,7 +17,6 @@ SHORTEST = 3  # tokens of a sequence: so can every document of 2 tokens or more 
 IGNORED = -100  # the label that the loss passes over: `ignore_index` of torch.nn.CrossEntropyLoss
 Ints = npt.NDArray[np.int64]
 TOKEN_LISTS = pa.list_(pa.int32())
-TOKENS = pa.schema([pa.field("input_ids", TOKEN_LISTS), pa.field("labels", TOKEN_LISTS)])
 INDEX = pa.schema(
     [
         pa.field("split", pa.string(), nullable=False),
@@ -138,49 +136,3 @@ def encode_texts(encoder: Encoder, texts: pa.Array) -> Tokens:
     """
     ids, offsets = encoder.texts(texts)
     return Tokens(ids, np.ones(len(ids), dtype=bool), offsets)
-
-
-def held_out(ids: Sequence[str], share: float) -> npt.NDArray[np.bool_]:
-    """Say which documents are for validation: those whose id's SHA-256, read as a fraction of 1, lies below `share`.
-
-    >>> held_out(["posts.csv:1", "posts.csv:2"], 1.0).tolist()
-    [True, True]
-    """
-    digests = b"".join(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8] for name in ids)
-    chosen: npt.NDArray[np.bool_] = np.frombuffer(digests, dtype=">u8") < share * 2.0**64
-    return chosen
-
-
-def token_table(tokens: Tokens, rows: Rows) -> pa.Table:
-    """Return rows as Arrow: `input_ids`, and `labels` that are -100 where a token is not supervised."""
-    lengths = rows.stop - rows.start
-    offsets = offsets_of(lengths)
-    flat = _taken(rows, offsets)
-    ids = tokens.ids[flat]
-    supervised = tokens.supervised[flat]
-    labels = ids if supervised.all() else np.where(supervised, ids, np.int32(IGNORED))
-    begins = pa.array(offsets.astype(np.int32))
-    lists = [pa.ListArray.from_arrays(begins, pa.array(values, pa.int32()), type=TOKEN_LISTS) for values in (ids, labels)]
-    return pa.Table.from_arrays(lists, schema=TOKENS)
-
-
-def _taken(rows: Rows, offsets: Ints) -> npt.NDArray[np.bool_] | Ints | slice:
-    """Return what of the tokens the rows hold: a slice where they lie side by side, as the rows of neighbours do."""
-    if len(rows.start) and (rows.start[1:] == rows.stop[:-1]).all():
-        return slice(int(rows.start[0]), int(rows.stop[-1]))
-    return np.repeat(rows.start - offsets[:-1], rows.stop - rows.start) + np.arange(offsets[-1])
-
-
-def index_table(tokens: Tokens, rows: Rows, ids: pa.Array, artifact: str, split: str, first_row: int) -> pa.Table:
-    """Return for each row what it holds: document, source artifact, window, tokens, supervised tokens it predicts."""
-    count = len(rows.document)
-    columns = [
-        pa.repeat(pa.scalar(split, pa.string()), count),
-        pa.array(np.arange(first_row, first_row + count)),
-        ids.take(pa.array(rows.document)),
-        pa.repeat(pa.scalar(artifact, pa.string()), count),
-        pa.array(rows.window.astype(np.int32)),
-        pa.array((rows.stop - rows.start).astype(np.int32)),
-        pa.array(predicted(tokens.supervised, rows.start, rows.stop).astype(np.int32)),
-    ]
-    return pa.Table.from_arrays(columns, schema=INDEX)

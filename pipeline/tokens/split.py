@@ -51,13 +51,13 @@ def _gathered(places: Sequence[Path], name: str) -> npt.NDArray[np.uint64]:
     return np.concatenate([np.load(place.with_name(f"{place.name}.{name}.npy")) for place in places])
 
 
-def joined(groups: Ints, labels: pa.Array) -> Ints:
-    """Connect the groups of documents that have the same label, such as their source.
+def joined(groups: Ints, labels: Hashes) -> Ints:
+    """Connect the groups of documents that have the same label, such as the hash of their source.
 
-    >>> joined(np.array([0, 0, 2, 3]), pa.array(["a", "b", "b", "c"])).tolist()
+    >>> joined(np.array([0, 0, 2, 3]), np.array([5, 7, 7, 9], np.uint64)).tolist()
     [0, 0, 0, 3]
     """
-    codes = labels.dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     order = np.argsort(codes, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)
     parent = groups.copy()
@@ -66,26 +66,30 @@ def joined(groups: Ints, labels: pa.Array) -> Ints:
     return roots
 
 
-def held_out(ids: pa.LargeStringArray, groups: Ints, share: float) -> npt.NDArray[np.bool_]:
+def hashed(names: pa.LargeStringArray) -> Hashes:
+    """Return a hash of each name, an id's or a source's; `uint64[names]`."""
+    data, bounds = kernels.buffers(names)
+    hashes: Hashes = kernels.hash_documents(data, bounds, kernels.read_only(np.arange(len(bounds))), np.uint64(ID_SEED))
+    return hashes
+
+
+def held_out(ids: Hashes, groups: Ints, share: float) -> npt.NDArray[np.bool_]:
     """Say which documents are held out for validation: whole groups, chosen by the least hash of a document's id in them.
 
     A group of more than ten documents and a tenth of what is to be held out is trained.
 
-    >>> held_out(pa.array(["a", "b"], pa.large_string()), np.array([0, 0]), 1.0).tolist()
+    >>> held_out(hashed(pa.array(["a", "b"], pa.large_string())), np.array([0, 0]), 1.0).tolist()
     [True, True]
     """
-    data, bounds = kernels.buffers(ids)
-    one_each = kernels.read_only(np.arange(len(bounds)))
-    hashes = kernels.hash_documents(data, bounds, one_each, np.uint64(ID_SEED))
     least = np.full(len(ids), np.uint64(0xFFFFFFFFFFFFFFFF))
-    np.minimum.at(least, groups, hashes)
-    drawn = _drawn(least)
+    np.minimum.at(least, groups, ids)
+    fraction = drawn(least)
     small = np.bincount(groups, minlength=len(ids)) <= max(ALWAYS_SMALL, LARGEST * share * len(ids))
-    chosen: npt.NDArray[np.bool_] = ((drawn < share) & (small | (share >= 1)))[groups]
+    chosen: npt.NDArray[np.bool_] = ((fraction < share) & (small | (share >= 1)))[groups]
     return chosen
 
 
-def _drawn(hashes: Hashes) -> npt.NDArray[np.float64]:
+def drawn(hashes: Hashes) -> npt.NDArray[np.float64]:
     """Return a fraction of 1 for each hash, by another hash: the least of many is no fair draw."""
     with np.errstate(over="ignore"):
         mixed = (hashes ^ np.uint64(DRAW_SEED)) * np.uint64(0xBF58476D1CE4E5B9)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -22,7 +23,7 @@ from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
 from pipeline.stages.tokenize import SLOW, tokenize
 from pipeline.tokens.encoding.encoder import Encoder
-from pipeline.tokens.rows import SHORTEST, Tokens, encode_texts, held_out, offsets_of, token_table, windows
+from pipeline.tokens.rows import SHORTEST, encode_texts, offsets_of, windows
 from pipeline.tokens.tokenizer import Tokenizer, train
 
 WORDS = ["[UNK]", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "user", "assistant", "the", "mill", "river", "runs", "stands"]
@@ -64,8 +65,13 @@ def parent(store: Store, name: str, *shards: Sequence[str | list[dict[str, str]]
         return draft.publish({"in": number, "kept": number}, versions={}, run={})
 
 
+unpacked = partial(tokenize, packing="none", validation_similarity=None)
+
+
 def rows(artifact: Artifact, split: str = "train") -> list[dict[str, list[int]]]:
-    return datasets.load_from_disk(str(artifact.path / "tokens"))[split].to_list()
+    """Return the rows of a split in the order of what they hold."""
+    found = datasets.load_from_disk(str(artifact.path / "tokens"))[split].to_list()
+    return [found[number] for number in dict.fromkeys(line["row"] for line in index(artifact) if line["split"] == split)]
 
 
 def spoken(numbers: Sequence[int]) -> str:
@@ -77,7 +83,11 @@ def removed(artifact: Artifact) -> list[dict]:
 
 
 def index(artifact: Artifact) -> list[dict]:
-    return [row for file in artifact.files("index") for row in pq.read_table(file).to_pylist()]
+    """Return the lines of the index in the order of their artifacts and documents."""
+    lines = [row for file in artifact.files("index") for row in pq.read_table(file).to_pylist()]
+    place = {ref: number for number, ref in enumerate(artifact.manifest.parents)}
+    number = lambda line: int(line["document"].rpartition(":")[2])
+    return sorted(lines, key=lambda line: (place[line["artifact"]], number(line), line["window"]))
 
 
 def content(artifact: Artifact) -> dict[str, str]:
@@ -85,15 +95,16 @@ def content(artifact: Artifact) -> dict[str, str]:
 
 
 def test_a_text_is_trained_whole_between_bos_and_eos(run, words):
-    made = tokenize([parent(run.store, "texts", ["the mill stands"])], "t", run, tokenizer=words, validation=0)
+    made = unpacked([parent(run.store, "texts", ["the mill stands"])], "t", run, tokenizer=words, validation=0)
     [row] = rows(made)
     assert spoken(row["input_ids"]) == "<s> the mill stands </s>"
-    assert row["labels"] == row["input_ids"]
+    assert row["labels"] == [-100, *row["input_ids"][1:]]
+    assert row["position_ids"] == [0, 1, 2, 3, 4]
 
 
 def test_a_chat_is_trained_where_the_assistant_speaks(run, words):
     chats = parent(run.store, "chats", [[ASK, TELL]])
-    made = tokenize([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
+    made = unpacked([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
     [row] = rows(made)
     assert (
         spoken(row["input_ids"])
@@ -103,34 +114,34 @@ def test_a_chat_is_trained_where_the_assistant_speaks(run, words):
 
 
 def test_a_long_text_is_cut_into_windows_and_no_token_is_lost(run, words):
-    made = tokenize([parent(run.store, "t", ["the mill stands the river runs"])], "t", run, tokenizer=words, sequence_length=3)
+    made = unpacked([parent(run.store, "t", ["the mill stands the river runs"])], "t", run, tokenizer=words, sequence_length=3)
     found = [spoken(row["input_ids"]) for row in rows(made) + rows(made, "validation")]
     assert found == ["<s> the mill", "stands the river", "runs </s>"]
 
 
 def test_a_last_window_of_one_token_takes_another_from_the_window_before(run, words):
     texts = parent(run.store, "t", ["the mill stands the river"])
-    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
+    made = unpacked([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
     assert [spoken(row["input_ids"]) for row in rows(made)] == ["<s> the mill", "stands the", "river </s>"]
 
 
 def test_supervised_tokens_are_those_that_the_token_before_predicts(run, words):
     texts = parent(run.store, "t", ["the mill stands the river", "river"])
-    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
+    made = unpacked([texts], "t", run, tokenizer=words, sequence_length=3, validation=0)
     predicted = [sum(label != -100 for label in row["labels"][1:]) for row in rows(made)]
     assert [row["supervised_tokens"] for row in index(made)] == predicted == [2, 1, 1, 2]
     assert made.manifest.counts[-2]["supervised_tokens"] == 6
 
 
 def test_a_text_of_a_single_token_is_removed_since_nothing_predicts_it(run):
-    made = tokenize([parent(run.store, "t", ["", "river"])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
+    made = unpacked([parent(run.store, "t", ["", "river"])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
     [entry] = removed(made)
     assert (entry["id"], entry["filter"], entry["value"], entry["bound"]) == ("t:0", "supervised_tokens", 0, "min 1")
 
 
 def test_a_text_that_spells_a_control_token_gets_its_characters(run):
     text = "Write <|endoftext|> or <|im_start|>user here."
-    made = tokenize([parent(run.store, "t", [text])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
+    made = unpacked([parent(run.store, "t", [text])], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
     opened = AutoTokenizer.from_pretrained(made.path / "tokenizer")
     [row] = rows(made)
     assert not set(row["input_ids"][:-1]) & set(opened.all_special_ids)
@@ -157,7 +168,7 @@ def test_a_parents_shard_with_damaged_pages_is_named(run, words):
 
 def test_a_chat_that_is_too_long_is_removed_with_its_length(run, words):
     chats = parent(run.store, "chats", [[ASK, TELL], [ASK, TELL, ASK, TELL]])
-    made = tokenize([chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
+    made = unpacked([chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
     [entry] = removed(made)
     assert (entry["id"], entry["filter"], entry["measure"]) == ("chats:1", "sequence_length", "tokens")
     assert (entry["value"], entry["bound"]) == (23, "max 12")
@@ -166,13 +177,13 @@ def test_a_chat_that_is_too_long_is_removed_with_its_length(run, words):
 
 def test_a_chat_without_an_answer_is_removed_since_it_trains_nothing(run, words):
     chats = parent(run.store, "chats", [[ASK], [ASK, TELL]])
-    made = tokenize([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
+    made = unpacked([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
     assert [(entry["id"], entry["filter"]) for entry in removed(made)] == [("chats:0", "supervised_tokens")]
 
 
 def test_a_chat_that_fails_a_proof_is_removed_with_the_reason(run, words):
     chats = parent(run.store, "chats", [[ASK, {"role": "assistant", "content": "unheard"}], [ASK, TELL]])
-    made = tokenize([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
+    made = unpacked([chats], "t", run, tokenizer=words, chat_template="chatml", validation=0)
     [entry] = removed(made)
     assert (entry["id"], entry["filter"], entry["measure"]) == ("chats:0", "chat_template", "decoded_text")
     assert entry["evidence"][0]["message"] == 1
@@ -182,21 +193,21 @@ def test_a_chat_that_fails_a_proof_is_removed_with_the_reason(run, words):
 def test_texts_and_chats_share_an_artifact_and_the_index_names_each_rows_document(run, words):
     texts = parent(run.store, "texts", ["the mill stands"], ["river " * 5])
     chats = parent(run.store, "chats", [[ASK, TELL]])
-    made = tokenize([texts, chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
-    assert [(row["row"], row["document"], row["artifact"], row["length"], row["supervised_tokens"]) for row in index(made)] == [
-        (0, "texts:0", texts.ref, 5, 4),
-        (1, "texts:1", texts.ref, 7, 6),
-        (2, "chats:0", chats.ref, 12, 4),
+    made = unpacked([texts, chats], "t", run, tokenizer=words, chat_template="chatml", sequence_length=12, validation=0)
+    assert [(row["document"], row["artifact"], row["length"], row["supervised_tokens"]) for row in index(made)] == [
+        ("texts:0", texts.ref, 5, 4),
+        ("texts:1", texts.ref, 7, 6),
+        ("chats:0", chats.ref, 12, 4),
     ]
     assert [len(row["input_ids"]) for row in rows(made)] == [5, 7, 12]
     assert made.manifest.counts[-2:] == [
-        {"split": "train", "rows": 3, "tokens": 24, "supervised_tokens": 14},
-        {"split": "validation", "rows": 0, "tokens": 0, "supervised_tokens": 0},
+        {"split": "train", "rows": 3, "tokens": 24, "supervised_tokens": 14, "filled": 0.6667},
+        {"split": "validation", "rows": 0, "tokens": 0, "supervised_tokens": 0, "filled": 0.0},
     ]
 
 
 def test_an_empty_validation_split_opens(run, words):
-    made = tokenize([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0)
+    made = unpacked([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0)
     opened = datasets.load_from_disk(str(made.path / "tokens"))
     assert opened["validation"].num_rows == 0
     assert opened["validation"].features == opened["train"].features
@@ -205,20 +216,15 @@ def test_an_empty_validation_split_opens(run, words):
 
 def test_the_split_follows_from_the_ids_and_keeps_a_documents_windows_together(run, words):
     texts = parent(run.store, "texts", ["the mill stands the river runs"] * 40, ["river"] * 40)
-    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=3, validation=0.25)
+    made = unpacked([texts], "t", run, tokenizer=words, sequence_length=3, validation=0.25)
     held = {row["document"] for row in index(made) if row["split"] == "validation"}
-    assert held == {f"texts:{place}" for place in range(80) if held_out([f"texts:{place}"], 0.25)[0]}
+    assert 5 < len(held) < 40
+    again = unpacked([parent(run.store, "texts", ["other"] * 80)], "t", run, tokenizer=words, validation=0.25)
+    assert held == {row["document"] for row in index(again) if row["split"] == "validation"}
     assert not held & {row["document"] for row in index(made) if row["split"] == "train"}
     for split in ("train", "validation"):
         numbers = [row["row"] for row in index(made) if row["split"] == split]
-        assert numbers == list(range(len(rows(made, split))))
-
-
-def test_a_larger_share_holds_out_the_same_documents_and_more():
-    ids = [f"pages/{place}.html" for place in range(2000)]
-    small, large = held_out(ids, 0.05), held_out(ids, 0.2)
-    assert (large | ~small).all()
-    assert abs(small.mean() - 0.05) < 0.02
+        assert sorted(numbers) == list(range(len(rows(made, split))))
 
 
 def test_two_workers_write_the_same_bytes_as_one(tmp_path):
@@ -236,7 +242,7 @@ def test_two_workers_write_the_same_bytes_as_one(tmp_path):
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words):
     first = Run(Store(tmp_path / "first"), Local(1))
     texts = ["the mill"] * 3, ["the river runs"] * 3
-    whole = tokenize([parent(first.store, "texts", *texts)], "t", first, tokenizer=words)
+    whole = unpacked([parent(first.store, "texts", *texts)], "t", first, tokenizer=words)
 
     class KilledError(Exception):
         pass
@@ -249,22 +255,22 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words):
     store = Store(tmp_path / "second")
     with pytest.raises(KilledError):
         tokenize([parent(store, "texts", *texts)], "t", Run(store, DiesAfterOne(1)), tokenizer=words)
-    again = tokenize([parent(store, "texts", *texts)], "t", Run(store, Local(1)), tokenizer=words)
+    again = unpacked([parent(store, "texts", *texts)], "t", Run(store, Local(1)), tokenizer=words)
     assert content(again) == content(whole)
 
 
 def test_the_same_tokenizer_in_another_place_is_answered_from_the_store(run, words, tmp_path):
     texts = parent(run.store, "texts", ["the mill"])
-    made = tokenize([texts], "t", run, tokenizer=words)
+    made = unpacked([texts], "t", run, tokenizer=words)
     Path(words).rename(tmp_path / "elsewhere")
-    assert tokenize([texts], "t", run, tokenizer=str(tmp_path / "elsewhere")).ref == made.ref
-    assert tokenize([texts], "t", run, tokenizer=str(tmp_path / "elsewhere"), sequence_length=7).ref != made.ref
+    assert unpacked([texts], "t", run, tokenizer=str(tmp_path / "elsewhere")).ref == made.ref
+    assert unpacked([texts], "t", run, tokenizer=str(tmp_path / "elsewhere"), sequence_length=7).ref != made.ref
 
 
 def test_a_trained_tokenizer_lies_in_the_artifact_with_chatml_and_agrees_with_transformers(run):
     chats = parent(run.store, "chats", [[ASK, TELL, ASK, {"role": "assistant", "content": "Grüße, 世界 🌍"}]])
     texts = parent(run.store, "texts", ["The mill stands.\n\nThe river runs."])
-    made = tokenize([texts, chats], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
+    made = unpacked([texts, chats], "t", run, train_tokenizer=True, vocab_size=300, validation=0)
     opened = AutoTokenizer.from_pretrained(made.path / "tokenizer")
     text, chat = rows(made)
     assert text["input_ids"] == [*opened("The mill stands.\n\nThe river runs.")["input_ids"], opened.eos_token_id]
@@ -275,7 +281,7 @@ def test_a_trained_tokenizer_lies_in_the_artifact_with_chatml_and_agrees_with_tr
 
 
 def test_no_path_and_no_clock_is_in_the_shards_beside_the_manifest(run, words):
-    made = tokenize([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0)
+    made = unpacked([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0)
     state = json.loads((made.path / "tokens" / "train" / "state.json").read_text())
     assert state["_fingerprint"] == f"{made.manifest.fingerprint}-train"
     assert made.verify() == []
@@ -305,7 +311,7 @@ def test_settings_that_make_no_sense_say_what_to_type(run, options, error):
 def test_a_tokenizer_without_a_template_is_refused_for_chats_and_taken_for_texts(run, words):
     with pytest.raises(TokenizerError, match="--chat-template"):
         tokenize([parent(run.store, "chats", [[ASK, TELL]])], "t", run, tokenizer=words)
-    assert rows(tokenize([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0))
+    assert rows(unpacked([parent(run.store, "texts", ["the mill"])], "t", run, tokenizer=words, validation=0))
 
 
 def test_marks_of_the_template_without_a_token_are_told(run, words):
@@ -320,16 +326,13 @@ def test_marks_of_the_template_without_a_token_are_told(run, words):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 40), max_size=12), st.integers(SHORTEST, 9), st.data())
-def test_the_windows_of_any_documents_hold_every_token_once(lengths, length, data):
+@given(st.lists(st.integers(0, 40), max_size=12), st.integers(SHORTEST, 9))
+def test_the_windows_of_any_documents_hold_every_token_once(lengths, length):
     offsets = offsets_of(np.array(lengths, dtype=np.int64))
-    ids = np.arange(offsets[-1], dtype=np.int32)
-    supervised = np.array(data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))), dtype=bool)
     cut = windows(offsets, np.ones(len(lengths), dtype=bool), length)
-    table = token_table(Tokens(ids, supervised, offsets), cut)
-    assert [token for row in table["input_ids"].to_pylist() for token in row] == ids.tolist()
-    assert sum(label != -100 for row in table["labels"].to_pylist() for label in row) == supervised.sum()
-    assert all(0 < len(row) <= length for row in table["input_ids"].to_pylist())
+    held = [np.arange(start, stop) for start, stop in zip(cut.start, cut.stop, strict=True)]
+    assert np.concatenate([np.zeros(0, int), *held]).tolist() == list(range(offsets[-1]))
+    assert all(0 < stop - start <= length for start, stop in zip(cut.start, cut.stop, strict=True))
     assert ((cut.stop - cut.start > 1) | (np.diff(offsets)[cut.document] == 1)).all()
 
 
@@ -352,3 +355,131 @@ def test_texts_without_control_tokens_have_the_ids_the_tokenizer_gives_and_bos_s
     assert plain.tolist() == trained.backend.encode(" the mill ").ids
     assert spelled.tolist().count(number) == 1
     assert trained.backend.encode("<s>mill").ids.count(number) == 2
+
+
+# rows
+
+
+TEXTS = [" ".join(["river"] * length) for length in (1, 2, 3, 4, 5, 5)]  # with <s> and </s>: 3, 4, 5, 6, 7, 7 tokens
+
+
+def test_documents_share_rows_as_best_fit_lays_them_and_positions_restart(run, words):
+    texts = parent(run.store, "t", TEXTS)
+    settings = {"sequence_length": 10, "validation": 0}
+    made = tokenize([texts], "t", run, tokenizer=words, **settings)
+    held = {}
+    for line in index(made):
+        held.setdefault(line["row"], []).append(line["length"])
+    assert sorted(held.values()) == [[3, 7], [4, 6], [5], [7]]
+    for row in rows(made):
+        starts = [place for place, position in enumerate(row["position_ids"]) if position == 0]
+        assert [row["labels"][start] for start in starts] == [-100] * len(starts)
+        assert [spoken([row["input_ids"][start]]) for start in starts] == ["<s>"] * len(starts)
+    assert made.manifest.counts[-2] == {"split": "train", "rows": 4, "tokens": 32, "supervised_tokens": 26, "filled": 0.8}
+
+
+@pytest.mark.parametrize("packing", ["best_fit", "concatenate", "none", "length_grouped"])
+def test_every_way_of_filling_rows_holds_every_token_once(run, words, packing):
+    texts = parent(run.store, "t", TEXTS[:3], TEXTS[3:])
+    made = tokenize([texts], "t", run, tokenizer=words, sequence_length=10, validation=0, packing=packing)
+    tokens = sorted(token for row in rows(made) for token in row["input_ids"])
+    assert tokens == sorted(WORDS.index(word) for text in TEXTS for word in f"<s> {text} </s>".split())
+    assert max(len(row["input_ids"]) for row in rows(made)) <= 10
+    assert {line["document"] for line in index(made)} == {f"t:{number}" for number in range(6)}
+
+
+def test_documents_that_are_joined_fill_every_row_but_the_last(run, words):
+    texts = parent(run.store, "t", TEXTS)
+    settings = {"sequence_length": 10, "validation": 0, "packing": "concatenate"}
+    made = tokenize([texts], "t", run, tokenizer=words, **settings)
+    assert sorted((len(row["input_ids"]) for row in rows(made)), reverse=True) == [10, 10, 10, 2]
+
+
+def test_another_seed_gives_another_order_of_the_same_rows(run, words):
+    texts = parent(run.store, "t", TEXTS * 4)
+    one, other = (unpacked([texts], "t", run, tokenizer=words, validation=0, seed=seed) for seed in (1, 2))
+    of_rows = lambda made: [line["row"] for line in index(made)]
+    assert rows(one) == rows(other)
+    assert of_rows(one) != of_rows(other)
+
+
+@pytest.mark.parametrize(
+    ("overlong", "texts", "removals"),
+    [("split", ["<s> the mill", "stands </s>"], 0), ("truncate", ["<s> the mill"], 0), ("drop", [], 1)],
+)
+def test_a_document_that_is_too_long_is_treated_as_the_recipe_says(run, words, overlong, texts, removals):
+    documents = parent(run.store, "t", ["the mill stands", "mill"])
+    made = unpacked([documents], "t", run, tokenizer=words, sequence_length=3, validation=0, overlong=overlong)
+    assert [spoken(row["input_ids"]) for row in rows(made)] == [*texts, "<s> mill </s>"]
+    assert [entry["filter"] for entry in removed(made)] == ["sequence_length"] * removals
+
+
+def test_what_truncation_takes_is_counted_and_noted(run, words):
+    documents = parent(run.store, "t", ["the mill stands", "mill"])
+    made = unpacked([documents], "t", run, tokenizer=words, sequence_length=3, validation=0, overlong="truncate")
+    assert {"overlong": "truncated", "documents": 1, "tokens": 2, "supervised_tokens": 2} in made.manifest.counts
+    (edit,) = [row for file in made.files("edits") for row in pq.read_table(file).to_pylist()]
+    assert (edit["id"], edit["action"]) == ("t:0", "truncate")
+    assert edit["evidence"][0]["text"] == "2 of 5 tokens, 2 of them supervised"
+
+
+def test_a_document_that_is_too_long_may_stop_the_run(run, words):
+    documents = parent(run.store, "t", ["mill", "the mill stands"])
+    with pytest.raises(TokenizerError, match=r"t:1 has 5 tokens, and a row holds 3\. Choose a longer --sequence-length"):
+        tokenize([documents], "t", run, tokenizer=words, sequence_length=3, overlong="error")
+
+
+def test_near_duplicates_never_stand_on_both_sides_of_the_split(run, words):
+    page = lambda number: " ".join(f"w{number // 3}x{place}" for place in range(60)) + f" {number}"
+    pages = [page(number) for number in (*range(0, 90, 2), *range(1, 90, 2))]
+    made = tokenize([parent(run.store, "t", pages[:45], pages[45:])], "t", run, tokenizer=words, validation=0.3)
+    family = {f"t:{place}": text.partition("x")[0] for place, text in enumerate(pages)}
+    train, validation = (
+        {family[line["document"]] for line in index(made) if line["split"] == split} for split in ("train", "validation")
+    )
+    assert len(train) > 5
+    assert len(validation) > 2
+    assert not train & validation
+
+
+def test_documents_of_one_source_stay_on_one_side_on_wish(run, words):
+    one, other = parent(run.store, "one", ["river"] * 9), parent(run.store, "other", ["mill"] * 9)
+    for share in (0.2, 0.5, 0.8):
+        made = unpacked([one, other], "t", run, tokenizer=words, validation=share, validation_by="source")
+        for ref in (one.ref, other.ref):
+            assert len({line["split"] for line in index(made) if line["artifact"] == ref}) == 1
+
+
+def test_an_artifact_is_taken_as_often_as_its_epochs_say(run, words):
+    one, other = parent(run.store, "one", ["river"] * 40), parent(run.store, "other", ["mill"] * 40)
+    made = unpacked([one, other], "t", run, tokenizer=words, validation=0, epochs={"one": 2, "other": 1.5})
+    taken = lambda ref: [line["document"] for line in index(made) if line["artifact"] == ref]
+    assert len(taken(one.ref)) == 80
+    assert 50 <= len(taken(other.ref)) <= 70
+    assert len(set(taken(other.ref))) == 40
+
+
+def test_a_mix_takes_as_much_of_each_artifact_as_all_shares_allow_and_notes_the_rest(run, words):
+    one, other = parent(run.store, "one", ["river"] * 40), parent(run.store, "other", ["mill"] * 400)
+    made = unpacked([one, other], "t", run, tokenizer=words, validation=0, mix={"one": 0.5, "other": 0.5})
+    taken = lambda ref: [line["document"] for line in index(made) if line["artifact"] == ref]
+    assert len(taken(one.ref)) == 40
+    assert 20 <= len(taken(other.ref)) <= 60
+    left_out = [entry["id"] for entry in removed(made) if entry["filter"] == "mix"]
+    assert len(left_out) == 400 - len(taken(other.ref))
+    assert made.manifest.rows["removed"] == len(left_out)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"mix": {"oen": 1.0}}, "mix: 'oen' names none of the artifacts to tokenize. Did you mean 'one'?"),
+        ({"mix": {"one": 1.0}}, "mix: no share for clean/other"),
+        ({"epochs": {"three": 2.0}}, "epochs: 'three' names none of the artifacts"),
+    ],
+)
+def test_a_share_of_an_artifact_that_is_not_there_is_refused(run, words, settings, error):
+    parents = [parent(run.store, "one", ["river"]), parent(run.store, "other", ["mill"])]
+    with pytest.raises(UsageError) as caught:
+        tokenize(parents, "t", run, tokenizer=words, **settings)
+    assert str(caught.value).startswith(error)

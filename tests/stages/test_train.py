@@ -58,8 +58,9 @@ def tokenizer():
 
 def rows(count):
     ids = [[1, *(2 + (7 * n + step) % (WORDS - 2) for step in range(4 + n % 9))] for n in range(count)]
-    features = Features(dict.fromkeys(["input_ids", "labels"], List(Value("int32"))))
-    return Dataset.from_dict({"input_ids": ids, "labels": ids}, features=features)
+    features = Features(dict.fromkeys(["input_ids", "labels", "position_ids"], List(Value("int32"))))
+    positions = [list(range(len(row))) for row in ids]
+    return Dataset.from_dict({"input_ids": ids, "labels": ids, "position_ids": positions}, features=features)
 
 
 def tokenized(store, training=32, validation=4):

@@ -69,7 +69,7 @@ def tokenizer():
 def counting(start, length):
     """A row that counts upwards from `start`, so that the next token is always known."""
     ids = [1, *(2 + (start + step) % (WORDS - 2) for step in range(length))]
-    return {"input_ids": ids, "labels": [-100, *ids[1:]]}
+    return {"input_ids": ids, "labels": [-100, *ids[1:]], "position_ids": list(range(len(ids)))}
 
 
 def splits(train=24, validation=3):
@@ -79,7 +79,7 @@ def splits(train=24, validation=3):
 
 
 def dataset(rows):
-    columns = {key: [row[key] for row in rows] for key in ("input_ids", "labels")}
+    columns = {key: [row[key] for row in rows] for key in ("input_ids", "labels", "position_ids")}
     return Dataset.from_dict(columns, features=Features(dict.fromkeys(columns, List(Value("int32")))))
 
 
@@ -254,7 +254,7 @@ def test_an_empty_training_split_is_refused():
 
 
 def test_a_row_without_supervised_tokens_is_refused_by_its_number():
-    silent = {"input_ids": [1, 2, 3], "labels": [1, -100, -100]}
+    silent = {"input_ids": [1, 2, 3], "labels": [1, -100, -100], "position_ids": [0, 1, 2]}
     with pytest.raises(TrainingError, match=r"1 of 2 train rows have no supervised token \(the first: row 1\)"):
         check_rows(DatasetDict({"train": dataset([counting(0, 3), silent])}))
 

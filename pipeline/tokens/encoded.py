@@ -1,0 +1,149 @@
+"""A shard of documents -> what waits of it until all shards are encoded: tokens in a spill, and what is known of each piece.
+
+A folder for each shard:
+
+    codes.bin, lengths.npy   the tokens (see `packed_rows`); a piece is what stays whole: a document, or a window of one
+    pieces.npy               document, window and supervised tokens of each piece; int32[3, pieces]
+    ids.arrow                the ids of its documents
+    hashes.npy               hashes of id and source of each document; uint64[2, documents]
+    near.*.npy               what near duplicates are found by, where some are held out (see `split`)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.artifacts import atomic
+from pipeline.documents import flat_text
+from pipeline.tokens import split
+from pipeline.tokens.packed_rows import SpillWriter
+from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
+
+Overlong = Literal["auto", "split", "truncate", "drop", "error"]
+NEAR = "near"
+
+
+class ShardWriter:
+    """Writes a shard's folder, a batch of documents at a time. Enter it with `with`."""
+
+    def __init__(self, folder: Path, *, near: bool) -> None:
+        self.folder, self._near = folder, near
+        self._spill = SpillWriter(folder)
+        self._pieces = [np.zeros((3, 0), np.int32)]
+        self._ids: list[pa.Array] = []
+        self._hashes = [np.zeros((2, 0), np.uint64)]
+        self._texts: list[pa.Table] = []
+        self.documents = 0
+
+    def __enter__(self) -> "ShardWriter":
+        self._spill.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:  # noqa: ANN401  of the protocol
+        self._spill.__exit__(kind, error, trace)
+        if kind is not None:
+            return
+        save(self.folder / "pieces.npy", np.concatenate(self._pieces, axis=1))
+        save(self.folder / "hashes.npy", np.concatenate(self._hashes, axis=1))
+        with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
+            for ids in self._ids:
+                file.write_batch(pa.record_batch([ids], schema=IDS))
+
+    def write(self, documents: pa.Table, tokens: Tokens, pieces: Rows) -> None:
+        """Append documents, their tokens, and the ranges of these that stay whole."""
+        self._spill.write(tokens, pieces)
+        supervised = predicted(tokens.supervised, pieces.start, pieces.stop)
+        self._pieces.append(np.stack([pieces.document + self.documents, pieces.window, supervised]).astype(np.int32))
+        ids, sources = (one_chunk(documents[name]) for name in ("id", "source"))
+        self._ids.append(ids)
+        self._hashes.append(np.stack([split.hashed(ids), split.hashed(sources)]))
+        if self._near:
+            self._texts.append(documents)
+        self.documents += documents.num_rows
+
+    def write_near(self, schema: pa.Schema) -> None:
+        """Write what near duplicates among all documents are found by."""
+        documents = pa.concat_tables([schema.empty_table(), *self._texts])
+        texts, offsets, _ = flat_text(documents)
+        split.write_keys(texts, offsets, self.folder / NEAR)
+
+
+IDS = pa.schema([pa.field("id", pa.large_string())])
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.LargeStringArray:
+    """Return a column of strings in one piece."""
+    return pa.concat_arrays([pa.array([], pa.large_string()), *(chunk.cast(pa.large_string()) for chunk in column.chunks)])
+
+
+def save(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array, whole or not at all."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What stays whole of some documents: ranges of their tokens; of each document, how many tokens are lost."""
+
+    pieces: Rows
+    lost: Ints
+
+
+def cut(tokens: Tokens, length: int, overlong: Overlong) -> Cut:
+    """Cut documents into pieces of at most `length` tokens: windows, or with `truncate` the first one alone.
+
+    >>> tokens = Tokens(np.arange(5, dtype=np.int32), np.ones(5, bool), np.array([0, 5]))
+    >>> cut(tokens, 3, "split").pieces.stop.tolist(), cut(tokens, 3, "truncate").lost.tolist()
+    ([3, 5], [2])
+    """
+    rows = windows(tokens.offsets, np.ones(len(tokens.lengths), dtype=bool), length)
+    if overlong != "truncate":
+        return Cut(rows, np.zeros(len(tokens.lengths), np.int64))
+    first = rows.window == 0
+    start = tokens.offsets[:-1]
+    kept = np.minimum(tokens.lengths, length)
+    pieces = Rows(rows.document[first], rows.window[first], start, start + kept)
+    return Cut(pieces, tokens.lengths - kept)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What all shards' folders say: of each document and of each piece, shard after shard."""
+
+    folders: Sequence[Path]
+    documents: Ints  # of each shard
+    pieces: Ints  # of each shard
+    ids: npt.NDArray[np.uint64]  # hashes, as `sources`
+    sources: npt.NDArray[np.uint64]
+    document: Ints  # of each piece, counted through all shards
+    window: npt.NDArray[np.int32]
+    supervised: npt.NDArray[np.int32]
+    length: npt.NDArray[np.int32]
+
+
+def gathered(folders: Sequence[Path]) -> Encoded:
+    """Read what is known of all documents and pieces."""
+    hashes = [np.load(folder / "hashes.npy") for folder in folders]
+    pieces = [np.load(folder / "pieces.npy") for folder in folders]
+    lengths = [np.load(folder / "lengths.npy") for folder in folders]
+    documents = np.array([one.shape[1] for one in hashes], dtype=np.int64)
+    before = np.cumsum(documents) - documents
+    document = np.concatenate([one[0] + start for one, start in zip(pieces, before, strict=True)])
+    joined = np.concatenate(hashes, axis=1)
+    window, supervised = (np.concatenate([one[row] for one in pieces]) for row in (1, 2))
+    counts = np.array([one.shape[1] for one in pieces], dtype=np.int64)
+    return Encoded(
+        folders, documents, counts, joined[0], joined[1], document.astype(np.int64), window, supervised, np.concatenate(lengths)
+    )
+
+
+def ids_of(folder: Path) -> pa.LargeStringArray:
+    """Return the ids of a shard's documents."""
+    with pa.memory_map(str(folder / "ids.arrow")) as file:
+        return one_chunk(pa.ipc.open_file(file).read_all()["id"])
