@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -238,11 +238,15 @@ class Store:
             raise ArtifactNotFound(ref, self.root, self._names())
         matches = [a for a in known if name in ("", a.manifest.name) and a.manifest.fingerprint.startswith(prefix)]
         if not matches:
-            raise ArtifactNotFound(ref, self.root, self._names())
+            elsewhere = None if wanted or stage is None else next(iter(self._of_any_stage(name, prefix)), None)
+            raise ArtifactNotFound(ref, self.root, self._names(), stage=stage, elsewhere=elsewhere)
         fingerprints = {match.manifest.fingerprint for match in matches}
         if prefix and len(fingerprints) > 1:
             raise AmbiguousRef(ref, sorted(match.ref for match in matches))
         return matches[0]
+
+    def _of_any_stage(self, name: str, prefix: str) -> Sequence[str]:
+        return [a.ref for a in self.list() if name in ("", a.manifest.name) and a.manifest.fingerprint.startswith(prefix)]
 
     def _names(self) -> Iterator[str]:
         for found in (artifact.manifest for artifact in self.list()):

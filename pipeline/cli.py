@@ -281,6 +281,16 @@ def plan(
         say_json(found[0] if len(found) == 1 else found)
 
 
+def _shares(flag: str, said: str | None) -> dict[str, float] | None:
+    """Read `wiki=0.3,chats=0.7`."""
+    if said is None:
+        return None
+    try:
+        return {name.strip(): float(share) for name, _, share in (part.rpartition("=") for part in said.split(","))}
+    except ValueError as error:
+        raise click.UsageError(f"{flag} {said}: write it as NAME=NUMBER,NAME=NUMBER, like wiki=0.3,chats=0.7.") from error
+
+
 @main.command()
 @click.argument("refs", nargs=-1, metavar="[REF]...")
 @click.option("--tokenizer", help="A folder, a tokenizer.json, or a name on the hub.")
@@ -291,7 +301,25 @@ def plan(
 @click.option(
     "--train-on", type=click.Choice(["assistant", "last", "all"]), help="Turns that are learned.  [default: assistant]"
 )
-@click.option("--validation", type=float, help="Share of documents kept for validation.  [default: 0.05]")
+@click.option(
+    "--overlong",
+    type=click.Choice(["auto", "split", "truncate", "drop", "error"]),
+    help="What becomes of longer documents.  [default: auto: texts are split, conversations dropped]",
+)
+@click.option(
+    "--packing",
+    type=click.Choice(["best_fit", "concatenate", "none", "length_grouped"]),
+    help="How documents fill rows.  [default: best_fit]",
+)
+@click.option("--validation", type=float, help="Share of documents held out, near duplicates together.  [default: 0.05]")
+@click.option(
+    "--validation-by",
+    type=click.Choice(["document", "source"]),
+    help="Hold out documents, or whole sources.  [default: document]",
+)
+@click.option("--mix", help="Shares of the training tokens: wiki=0.3,chats=0.7.")
+@click.option("--epochs", help="How often artifacts are taken: wiki=2,chats=1.5.")
+@click.option("--seed", type=int, help="Seed of the rows' order.  [default: 42]")
 @stage_options
 def tokenize(refs: tuple[str, ...], run: "Run", name: str | None, config: str | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
     """Turn clean documents into rows of tokens that `datasets.load_from_disk` opens.
@@ -301,11 +329,12 @@ def tokenize(refs: tuple[str, ...], run: "Run", name: str | None, config: str | 
     \b
     Example:
       prep tokenize --train-tokenizer --vocab-size 8000
-      prep tokenize wiki chats --tokenizer mistralai/Mistral-7B-v0.3 --chat-template chatml
+      prep tokenize wiki chats --tokenizer mistralai/Mistral-7B-v0.3 --chat-template chatml --mix wiki=0.3,chats=0.7
     """
     from pipeline.flow import recipe_for, tokenize_all
 
-    given = given_flags(**flags)
+    shares = {key: _shares(f"--{key}", flags.pop(key)) for key in ("mix", "epochs")}
+    given = given_flags(**flags, **shares)
     recipe = recipe_for("tokenize", config, run, settled="tokenizer" in given or "train_tokenizer" in given)
     tell([tokenize_all(recipe, run, refs=refs, name=name, flags=given)], as_json=as_json)
 

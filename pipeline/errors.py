@@ -53,7 +53,12 @@ class SourceError(PrepError):
 class ArtifactNotFound(PrepError):  # noqa: N818  the name says the error
     """No artifact has this ref."""
 
-    def __init__(self, ref: str, store: object, known: Iterable[str]) -> None:
+    def __init__(
+        self, ref: str, store: object, known: Iterable[str], *, stage: str | None = None, elsewhere: str | None = None
+    ) -> None:
+        if elsewhere is not None:
+            super().__init__(f"no {stage} artifact {ref!r} in {store}, but {elsewhere}. Run `prep {stage}` on it first.")
+            return
         hint = did_you_mean(ref, known) or " `prep list` shows what there is."
         super().__init__(f"no artifact {ref!r} in {store}.{hint}")
 

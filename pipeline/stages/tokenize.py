@@ -43,7 +43,7 @@ from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Toke
 from pipeline.tokens.tool_calls import conversations
 
 VERSION = 4  # of what the stage does with the same settings; it enters the fingerprint
-FILTERS = ("chat_template", "sequence_length", "supervised_tokens", "mix")
+FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
 SLOW = Choice(*["the fast encoder erred"] * 2)
 BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
 
@@ -143,7 +143,7 @@ def tokenize(
         mixed_out = _mixed_out(plan, encoded, times, shards, run)
         describe(draft.path, identity.fingerprint)
         removed = {filter_: sum(answer["removed"][filter_] for answer in answers) for filter_ in FILTERS}
-        removed["mix"] = mixed_out
+        removed |= {"mix": mixed_out} if mix or epochs else {}
         documents = sum(parent.manifest.rows["kept"] for parent in parents)
         return draft.publish(
             {"in": documents, "kept": documents - sum(removed.values()), "removed": sum(removed.values())},

@@ -18,7 +18,7 @@ from pipeline.sources import Source
 HTML = "Content-Type: text/html"
 MEMBERS = {
     "a.warc": b"".join,
-    "a.warc.gz": lambda records: b"".join(gzip.compress(record, mtime=0) for record in records),
+    "a.warc.gz": lambda records: b"".join(gzip.compress(record, mtime=0, mtime=0) for record in records),
     "a.warc.zst": lambda records: pa.Codec("zstd").compress(b"".join(records), asbytes=True),
 }
 
@@ -110,7 +110,7 @@ def test_what_only_tells_of_the_crawl_is_no_document(tmp_path):
         (record(1, b"nonsense"), "no HTTP response"),
         (page(1, b"<p>"), "the page has no text"),
         (
-            page(1, gzip.compress(b"<p>Hi" * 99)[:20] + bytes(99), HTML, "Content-Encoding: gzip"),
+            page(1, gzip.compress(b"<p>Hi" * 99, mtime=0)[:20] + bytes(99), HTML, "Content-Encoding: gzip"),
             "the HTTP body cannot be decoded",
         ),
     ],
@@ -130,11 +130,11 @@ def test_of_a_response_that_is_no_page_only_the_headers_are_kept(tmp_path):
     ("body", "header"),
     [
         (b"5\r\n<p>Hi\r\n6\r\n there\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
-        (gzip.compress(b"<p>Hi there"), "Content-Encoding: gzip"),
+        (gzip.compress(b"<p>Hi there", mtime=0), "Content-Encoding: gzip"),
         (zlib.compress(b"<p>Hi there"), "Content-Encoding: deflate"),
         (b"<p>Hi there", "Content-Encoding: gzip"),  # unpacked by the crawler
         (b"<p>Hi there", "Transfer-Encoding: chunked"),
-        (gzip.compress(b"<p>Hi there"), "Transfer-Encoding: chunked\r\nContent-Encoding: gzip"),
+        (gzip.compress(b"<p>Hi there", mtime=0), "Transfer-Encoding: chunked\r\nContent-Encoding: gzip"),
     ],
 )
 def test_an_http_body_is_decoded_as_far_as_it_is_coded(tmp_path, body, header):
@@ -187,7 +187,7 @@ def test_a_record_that_is_cut_is_rejected(tmp_path):
 
 @pytest.mark.parametrize("at", [0, 3, 60, -6], ids=["magic", "flags", "middle", "checksum"])
 def test_a_damaged_member_is_rejected_and_the_rest_is_read(tmp_path, at):
-    members = [gzip.compress(member, mtime=0) for member in PAGES]
+    members = [gzip.compress(member, mtime=0, mtime=0) for member in PAGES]
     damaged = bytearray(members[1])
     damaged[at] ^= 0xFF
     documents, (rejected,) = read(tmp_path, b"".join([members[0], bytes(damaged), *members[2:]]), "a.warc.gz")
