@@ -1,4 +1,4 @@
-"""What there is: artifacts, filters, readers and phrase lists as tables; one artifact in words."""
+"""What there is: artifacts, filters, readers, exporters and phrase lists as tables; one artifact in words."""
 
 import inspect
 from typing import Any
@@ -55,6 +55,22 @@ def _readers() -> Listing:
     return ["reader", "suffixes", "what it does", "settings"], rows
 
 
+def _exporters() -> Listing:
+    from pipeline.exporters import exporter, modules
+    from pipeline.recipe import fields_of
+
+    rows = [
+        [
+            name,
+            " ".join(module.TAKES),
+            (inspect.getdoc(exporter(name)) or "").partition("\n")[0],
+            ", ".join(fields_of(exporter(name))),
+        ]
+        for name, module in modules().items()
+    ]
+    return ["exporter", "takes", "what it does", "settings"], rows
+
+
 def _phrases() -> Listing:
     from pipeline.phrase_lists import load, purpose, shipped
 
@@ -70,7 +86,13 @@ def _presets() -> Listing:
     return ["preset", "steps", "what it is for"], rows
 
 
-_LISTS: dict[str, Any] = {"filters": _filters, "presets": _presets, "readers": _readers, "phrases": _phrases}
+_LISTS: dict[str, Any] = {
+    "filters": _filters,
+    "presets": _presets,
+    "readers": _readers,
+    "exporters": _exporters,
+    "phrases": _phrases,
+}
 
 
 def in_words(store: Store, artifact: Artifact, documents: int) -> list[str]:

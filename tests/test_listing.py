@@ -56,7 +56,11 @@ def test_a_filters_settings_and_bounds_are_listed(tmp_path):
     ("what", "message"),
     [
         ("filtres", "no list 'filtres'. Did you mean 'filters'?"),
-        ("zzz", "no list 'zzz'. There are: artifacts, ingest, clean, tokenize, train, filters, presets, readers, phrases"),
+        (
+            "zzz",
+            "no list 'zzz'. There are: artifacts, ingest, clean, tokenize, train, "
+            "filters, presets, readers, exporters, phrases",
+        ),
     ],
 )
 def test_an_unknown_list_is_named_with_those_there_are(what, message, tmp_path):
