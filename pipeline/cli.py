@@ -196,8 +196,9 @@ def _role(said: str) -> tuple[str, str]:
 
 @main.command()
 @click.argument("source")
+@click.option("--encoding", default="", help="A dump's encoding, where it names none or a wrong one: cp1252.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def tables(source: str, as_json: bool) -> None:
+def tables(source: str, encoding: str, as_json: bool) -> None:
     """List the tables of an SQL dump, an SQLite or a DuckDB database: rows, columns, longest texts.
 
     The last line is a command that ingests the column with most text. Lengths are bytes, of a dump as written in it.
@@ -209,7 +210,7 @@ def tables(source: str, as_json: bool) -> None:
     from pipeline.progress import say_json, table
     from pipeline.tables import facts, listing, notes, suggestion, tables_of
 
-    found = tables_of(source)
+    found = tables_of(source, encoding)
     if as_json:
         say_json(facts(source, found))
         return
@@ -472,14 +473,19 @@ def list_(what: str, store: str, as_json: bool) -> None:
 @main.command()
 @click.argument("ref")
 @click.option("--documents", type=click.IntRange(min=0), default=3, show_default=True, help="How many documents to print.")
+@click.option("--split", type=click.Choice(["train", "validation"]), default="train", show_default=True, help="Whose rows.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write rows of tokens as a page to this file.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def show(ref: str, documents: int, store: str, as_json: bool) -> None:
+def show(ref: str, documents: int, split: str, html: str | None, store: str, as_json: bool) -> None:
     """Show an artifact: what made it, what it holds, where it comes from, a few documents.
+
+    Of tokens, rows are shown, spread over a split: what is supervised is coloured or, piped, stands in [[...]].
 
     \b
     Example:
       prep show clean/wiki
+      prep show tokenize/wiki --documents 20 --html rows.html
     """
     from dataclasses import asdict
 
@@ -488,10 +494,16 @@ def show(ref: str, documents: int, store: str, as_json: bool) -> None:
     from pipeline.progress import say_json
 
     found = Store(store).find(ref)
+    if html and found.manifest.stage != "tokenize":
+        raise click.UsageError(f"--html shows rows of tokens, and {found.ref} holds none. Name a tokenize artifact.")
     if as_json:
         say_json(asdict(found.manifest))
-    else:
-        click.echo("\n".join(in_words(Store(store), found, documents)))
+        return
+    click.echo("\n".join(in_words(Store(store), found, documents)))
+    if found.manifest.stage == "tokenize":
+        from pipeline.token_samples import show_rows
+
+        show_rows(found, split, documents, html)
 
 
 @main.command()

@@ -40,6 +40,8 @@ def _formed(source: Source, settings: Settings, work: Path, place: str | None) -
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
     read = reader(source.format)(source, **own)
+    if source.labelled:
+        read = _unlabelled(read)
     if place is not None:
         read = _placed(read, place)
     if source.format in RAGGED:
@@ -60,6 +62,16 @@ def _formed(source: Source, settings: Settings, work: Path, place: str | None) -
             repaired = Repaired(*map(sum, zip(repaired, one, strict=True))) if isinstance(one, Repaired) else repaired
     if repaired.conversations:
         yield Remark(str(repaired))
+
+
+def _unlabelled(read: Iterator[Found]) -> Iterator[Found]:
+    """Leave the table out of the places, `posts:17`: the source's name has it."""
+    for found in read:
+        if isinstance(found, Rows):
+            found = found._replace(places=[place.partition(":")[2] for place in found.places])
+        elif isinstance(found, Rejection):
+            found = found._replace(place=found.place.partition(":")[2] or found.place)
+        yield found
 
 
 def _placed(read: Iterator[Found], place: str) -> Iterator[Found]:

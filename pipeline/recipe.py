@@ -116,7 +116,7 @@ def _all_of(fields: Fields) -> str:
 def _alternatives(problems: list[Any]) -> str:
     """Say what a value should be: where it may be of several types, each of them says so at the same place."""
     should = "Input should be "
-    same = [problem["msg"] for problem in problems if problem["input"] == problems[0]["input"]]
+    same = [problem["msg"] for problem in problems if problem["input"] is problems[0]["input"]]
     if not all(message.startswith(should) for message in same):
         same = same[:1]
     return should + " or ".join(dict.fromkeys(message.removeprefix(should) for message in same)) if len(same) > 1 else same[0]

@@ -21,6 +21,7 @@ Settings = dict[str, Any]
 
 ARCHIVE = "archive"  # no reader's format: each of its members has its own
 NO_ROWS = ("foreign", "passed_over")
+OF_MANY = ("database", "live_database", "sql_dump")  # formats of which one source may hold several tables
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
 ROW_FIELDS: Fields = {
     "text_column": (str | None, None),
@@ -108,7 +109,7 @@ def _checked(source: Source, of_pages: Settings, of_all: Settings, own: Settings
 
 def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
     """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
-    found: dict[str, tuple[Source, Settings]] = {}
+    found: dict[str, list[tuple[Source, Settings]]] = {}
     met: dict[str, tuple[int, str]] = {}  # a file's real path: the first entry that named it, and as what
     problems: list[str] = []
     _real_folder.cache_clear()  # links may have changed since the last call
@@ -123,14 +124,47 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
             if chosen or not archive:
                 reader(chosen if archive and chosen else source.format)
             wanted = {**own, "format": chosen} if archive else own
-            if source.name in found and found[source.name][0].place != source.place:
-                raise collision(source.name, found[source.name][0].path, source.path)
+            known = found.setdefault(source.name, [(source, wanted)])
+            if known[0][0].place != source.place:
+                raise collision(source.name, known[0][0].path, source.path)
             first, name = met.setdefault(real(source), (number, source.name))
             if first != number and name != source.name:
                 problems.append(f"ingest: {source.path} is named twice, as {name!r} and as {source.name!r}. Name it once.")
-            elif found.setdefault(source.name, (source, wanted))[1] != wanted:
-                problems.append(f"ingest: {source.path} is named twice, with other settings. Make two data sets of it.")
-    return [found[name] for name in sorted(found)], problems
+            elif all(settings != wanted for _, settings in known):
+                known.append((source, wanted))
+    planned, several = _told_apart(found)
+    return planned, problems + several
+
+
+def _told_apart(found: dict[str, list[tuple[Source, Settings]]]) -> tuple[list[tuple[Source, Settings]], list[str]]:
+    """Return the sources, sorted by name; several of one dump or database are named by what is read of it."""
+    planned: dict[str, tuple[Source, Settings]] = {}
+    problems = []
+    for name, alike in found.items():
+        labels = [name] if len(alike) == 1 else [f"{name}:{label}" for label in _labels([own for _, own in alike])]
+        if len(set(labels)) < len(alike):
+            again = ", or give each a `table` or `query` of its own" * (alike[0][0].format in OF_MANY)
+            problems.append(f"ingest: {alike[0][0].path} is named twice, with other settings. Make two data sets of it{again}.")
+            continue
+        for label, (source, own) in zip(labels, alike, strict=True):
+            if label in planned:
+                raise collision(label, planned[label][0].path, source.path)
+            planned[label] = replace(source, name=label, labelled=len(alike) > 1), own
+    return [planned[name] for name in sorted(planned)], problems
+
+
+def _labels(settings: Sequence[Settings]) -> list[str]:
+    """Say what each of several sources reads: its table, `query`, `query-2` ...; nothing of one that says nothing.
+
+    >>> _labels([{"table": "posts"}, {"query": "SELECT 1"}, {"query": "SELECT 2"}, {}])
+    ['posts', 'query', 'query-2']
+    """
+    labels, queries = [], 0
+    for own in settings:
+        queries += bool(own.get("query"))
+        query = ("query" if queries == 1 else f"query-{queries}") * bool(own.get("query"))
+        labels.append(query or str(own.get("table") or ""))
+    return [label for label in labels if label]
 
 
 def _real_path(source: Source) -> str:

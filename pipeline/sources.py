@@ -35,6 +35,7 @@ class Source:
     stored: str = ""  # where its bytes lie, if not at `path`: it is a copy, or the path's bytes cannot be printed
     why: str = ""  # why it cannot be read, or is passed over
     stamp: tuple[int, ...] = ()  # of its file, when it was hashed
+    labelled: bool = False  # one of several tables of its file: its name ends with the table's
 
     @property
     def place(self) -> str:

@@ -67,16 +67,21 @@ class Table:
         return sorted((column for column in self.columns if column.longest), key=lambda column: -column.mean)
 
 
-def tables_of(path: str) -> list[Table]:
-    """Return the tables of an SQL dump or a database in a file, in its order; raises `SourceError` for anything else."""
+def tables_of(path: str, encoding: str = "") -> list[Table]:
+    """Return the tables of an SQL dump or a database in a file, in its order; raises `SourceError` for anything else.
+
+    `encoding` is for a dump that names no charset or a wrong one, as the reader's setting is.
+    """
     sources = expand([path])
     if len(sources) > 1 or not sources[0].alone:
         raise SourceError(f"{path} is more than one file. Name one dump or database.")
     source = sources[0]
     kind = format_of(source)
     if kind == "sql_dump":
-        found = _of_dump(source)
+        found = _of_dump(source, encoding)
     elif kind == "database":
+        if encoding:
+            raise SourceError(f"{source.path} is a database, which knows its encoding. Leave --encoding out.")
         found = list(_of_database(source))
     else:
         raise SourceError(f"{source.path} is {kind}, which has no tables to choose from. `prep ingest` reads it as it is.")
@@ -124,8 +129,8 @@ def notes(tables: Sequence[Table]) -> list[str]:
     return [f"{table.name}: {table.note}" for table in tables if table.note]
 
 
-def _of_dump(source: Source) -> list[Table]:
-    found, damage = survey(source)
+def _of_dump(source: Source, encoding: str) -> list[Table]:
+    found, damage = survey(source, encoding)
     bare = [name.name for name in found]
     tables = []
     for name, table in found.items():

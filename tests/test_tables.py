@@ -130,6 +130,19 @@ def test_what_has_no_tables_is_an_error_of_one_line(name: str, content: bytes, e
     assert "\n" not in str(raised.value)
 
 
+def test_names_are_told_in_the_encoding_that_is_given(tmp_path: Path) -> None:
+    path = dump_of(tmp_path / "a.sql", 'COPY "größe" ("maß") FROM stdin;\nviel\n\\.\n'.encode("cp1252"))
+    done = CliRunner().invoke(main, ["tables", path, "--encoding", "cp1252"])
+    assert done.stdout.splitlines()[1] == "größe\t1\tmaß\tmaß (mean 4, longest 4)"
+
+
+def test_a_database_knows_its_encoding(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute("CREATE TABLE t (a TEXT)")
+    done = CliRunner().invoke(main, ["tables", str(tmp_path / "a.db"), "--encoding", "cp1252"])
+    assert done.stderr == f"Error: {tmp_path}/a.db is a database, which knows its encoding. Leave --encoding out.\n"
+
+
 def test_several_files_are_an_error(tmp_path: Path) -> None:
     dump_of(tmp_path / "a.sql", MYSQL)
     with pytest.raises(SourceError, match="more than one file"):

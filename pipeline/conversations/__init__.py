@@ -3,6 +3,7 @@
 Reading order:
 
     shapes    a row as JSON has it: alpaca, ShareGPT, OpenAI ...   -> its turns, the names and texts as they are
+    rooms     a channel of Discord or Slack                        -> its conversations' turns
     calls     a turn's tool calls, a conversation's functions      -> OpenAI's list, as JSON text
     turns     the names of speakers -> roles; a batch's turns side by side, with the offsets of the conversations in them
     rules     turns         -> what is wrong with a conversation: the first fault, with the turn's number and role

@@ -12,6 +12,7 @@
                {"question" or "query", "answer" or "response"},                    MetaMathQA; FLAN
                {"input", "output"}, {"inputs", "targets"}; lists of turns too
     chosen     {"prompt"?, "chosen", "rejected"}: the chosen answer                preference data of TRL, UltraFeedback, HH
+    discord, slack: rooms of several people, see `rooms`
 
 A column `system` or `system_prompt` is the first turn. `tools`, or OpenAI's legacy `functions`, becomes the column `tools`.
 A preference row is read only where `chosen` is asked for: half of it is what a model shall not say.
@@ -23,7 +24,7 @@ from typing import Any, Literal
 
 from pipeline.conversations.calls import calls_text, functions_text, json_text
 
-Shape = Literal["auto", "text", "alpaca", "sharegpt", "messages", "turns", "prompt", "chosen"]
+Shape = Literal["auto", "text", "alpaca", "sharegpt", "messages", "turns", "prompt", "chosen", "discord", "slack"]
 Row = dict[str, Any]
 
 LISTS = {"messages": ("messages",), "sharegpt": ("conversations", "conversation"), "turns": ("data",)}
@@ -38,6 +39,7 @@ FUNCTIONS = ("tools", "functions")
 SIGNS = {*chain.from_iterable(LISTS.values()), "chosen", *(pair[1] for pair in ALPACA + PAIRS)}
 """Of these, every row but a text has one."""
 SPEAKER, TEXT = ("role", "from"), ("content", "value", "text")
+READ = {*SPEAKER, *TEXT, "name", "tool_calls", "function_call", "tool_call_id", "weight", "train"}
 JSON_SPEAKERS = ("tool", "observation", "function", "function_call", "function_response", "tool_call", "tool_response")
 """Those whose text some sources give as JSON itself, not as its text."""
 
@@ -65,6 +67,16 @@ def shape_of(row: Row) -> Shape:
     if row.keys() <= {"id", "data"} and isinstance(row.get("data"), list):
         return "turns"
     return "prompt" if _pair(row, PAIRS) else "text"
+
+
+def unread(turns: object) -> list[str]:
+    """Return the names of the fields of turns, once for each, that no turn here has a place for: a model's thoughts, say.
+
+    >>> unread([{"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}, {"role": "user", "content": "?"}])
+    ['reasoning_content']
+    """
+    told = [turn for turn in turns if isinstance(turn, dict) and len(turn) > 2] if isinstance(turns, list) else []
+    return [name for turn in told if not turn.keys() <= READ for name in turn if name not in READ and turn[name] is not None]
 
 
 def chat(row: Row, shape: Shape) -> tuple[Row, list[Turn]]:

@@ -30,7 +30,7 @@ from pipeline.errors import BrokenArtifact, TokenizerError, UsageError, did_you_
 from pipeline.run import Run, versions
 from pipeline.tokens import layout
 from pipeline.tokens import shards as row_shards
-from pipeline.tokens.chat import Chat, Unfit, template_text
+from pipeline.tokens.chat import Chat, Unfit, rendered_sample, template_text
 from pipeline.tokens.encoded import Cut, Encoded, Overlong, ShardWriter, cut, gathered, ids_of
 from pipeline.tokens.encoding.encoder import Choice, Encoder, EncodingDiffers, choose
 from pipeline.tokens.encoding.hard import sample
@@ -281,12 +281,14 @@ def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, An
 
 def _chosen(draft: Draft, shards: Sequence[Shard], chats: bool, run: Run) -> Choice:
     """Say whether the fast encoder is proved on some shards' first documents."""
-    texts = [
-        text for shard in shards[:: max(1, len(shards) // 4)] for text in sample(flat_text(next(_batches(shard.path)))[0])[:64]
-    ]
-    choice = choose(reopened(draft.path / "tokenizer"), texts, texts if chats else None)
-    if choice.text is not None and not chats:
-        run.progress.say(f"texts are encoded by `tokenizers`: {choice.text}")
+    tokenizer = reopened(draft.path / "tokenizer")
+    heads = [next(_batches(shard.path)) for shard in shards[:: max(1, len(shards) // 4)]]
+    texts = [text for head in heads for text in sample(flat_text(head)[0])[:64]]
+    talks = [text for head in heads if kind_of(head.schema) == "chat" for text in rendered_sample(tokenizer, head.slice(0, 64))]
+    choice = choose(tokenizer, texts, talks if chats else None)
+    for what, why, there in (("texts", choice.text, not chats), ("chats", choice.chat, chats)):
+        if there and why is not None:
+            run.progress.say(f"{what} are encoded by `tokenizers`: {why}")
     return choice
 
 

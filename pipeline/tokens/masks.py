@@ -5,7 +5,7 @@ A token is labelled by the characters it stands for: whatever overlaps an assist
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,12 @@ import numpy.typing as npt
 from pipeline.errors import TokenizerError
 from pipeline.tokens.chat import Chat, Message, Rendered, Turn, Unfit
 from pipeline.tokens.encoding.encoder import Choice, Encoder
-from pipeline.tokens.rows import Tokens, concatenated
+from pipeline.tokens.labels import TrainOn as TrainOn
+from pipeline.tokens.labels import labelled
+from pipeline.tokens.rows import Tokens
 from pipeline.tokens.tokenizer import Tokenizer
 
 UNASKED = Choice("it was not asked for", "it was not asked for")
-TrainOn = Literal["assistant", "last", "all"]
 
 PROBE = [
     {"role": "user", "content": "What is 2 + 2?"},
@@ -42,7 +43,10 @@ def encode(
 
     Proved for each: every assistant turn has supervised tokens, its end-of-turn is among them, they decode to the very text of
     the turn, and the BOS token stands nowhere but at the start. `train_on` says which tokens are supervised: those of every
-    `assistant` turn, of the `last` one, or `all`.
+    `assistant` turn, of the `last` one, or `all`, but for those of weight 0.
+
+    Where the encoder found that tokens spell a conversation byte for byte, each turn's tokens decode to its text, if they begin
+    and end with whole characters; the others are decoded, turn by turn.
     """
     encoder = encoder or Encoder(chat.tokenizer, UNASKED)
     rendered: dict[int, Rendered] = {}
@@ -52,15 +56,19 @@ def encode(
             rendered[place] = chat.render(messages)
         except Unfit as problem:
             unfit[place] = problem
-    texts = [one.text for one in rendered.values()]
-    (ids, offsets), places = encoder.rendered(texts)
-    proved: dict[int, Tokens] = {}
-    for (place, one), start, stop in zip(rendered.items(), offsets, offsets[1:], strict=False):
+    numbers, every = list(rendered), list(rendered.values())
+    ids, characters, spelled = encoder.rendered([one.text for one in every])
+    supervised, proved = labelled(every, ids, characters, train_on)
+    proved &= spelled & ~_second_bos(chat.tokenizer, *ids)
+    for number in np.flatnonzero(~proved).tolist():
+        own = slice(*ids.offsets[number : number + 2])
         try:
-            proved[place] = _labelled(chat.tokenizer, one, ids[start:stop], places[start:stop], train_on)
+            supervised[own] = _labelled(chat.tokenizer, every[number], ids.ids[own], characters[own], train_on)
         except Unfit as problem:
-            unfit[place] = problem
-    return Encoded(concatenated(list(proved.values())), list(proved), unfit)
+            unfit[numbers[number]] = problem
+    fits = np.array([place not in unfit for place in numbers], np.bool_)
+    fit = [place for place in numbers if place not in unfit]
+    return Encoded(Tokens(ids.ids, supervised, ids.offsets).chosen(fits), fit, unfit)
 
 
 def probe(chat: Chat) -> None:
@@ -75,22 +83,34 @@ def probe(chat: Chat) -> None:
 
 def _labelled(
     tokenizer: Tokenizer, rendered: Rendered, ids: npt.NDArray[np.int32], places: npt.NDArray[np.int64], train_on: TrainOn
-) -> Tokens:
-    _prove_bos(tokenizer, ids)
+) -> npt.NDArray[np.bool_]:
+    """Label and prove one conversation, decoding each turn; raises `Unfit`."""
+    if _second_bos(tokenizer, ids, np.array([0, len(ids)])).any():
+        raise Unfit("bos", "the BOS token stands inside the conversation")
     supervised = np.full(len(ids), train_on == "all")
     for turn in rendered.turns:
-        first = int(np.searchsorted(places[:, 1], turn.start, side="right"))
-        end = int(np.searchsorted(places[:, 0], turn.end, side="left"))
-        _prove_turn(tokenizer, rendered.text, turn, ids[first:end], places[first:end])
+        own = _tokens_of(turn, places)
+        _prove_turn(tokenizer, rendered.text, turn, ids[own], places[own])
         if train_on == "assistant" or turn is rendered.turns[-1]:
-            supervised[first:end] = True
-    return Tokens(ids, supervised, np.array([0, len(ids)], dtype=np.int64))
+            supervised[own] = True
+    for turn in rendered.untrained:
+        supervised[_tokens_of(turn, places)] &= train_on != "all"
+    return supervised
 
 
-def _prove_bos(tokenizer: Tokenizer, ids: npt.NDArray[np.int32]) -> None:
+def _tokens_of(turn: Turn, places: npt.NDArray[np.int64]) -> slice:
+    first = int(np.searchsorted(places[:, 1], turn.start, side="right"))
+    return slice(first, int(np.searchsorted(places[:, 0], turn.end, side="left")))
+
+
+def _second_bos(tokenizer: Tokenizer, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Say in which conversations the BOS token stands anywhere but at the start; nowhere where it is the EOS token as well."""
     bos = tokenizer.token_id("bos_token")
-    if bos is not None and bos != tokenizer.token_id("eos_token") and (ids[1:] == bos).any():
-        raise Unfit("bos", "the BOS token stands inside the conversation")
+    found = np.zeros(len(offsets) - 1, np.bool_)
+    if bos is not None and bos != tokenizer.token_id("eos_token"):
+        at = np.setdiff1d(np.flatnonzero(ids == bos), offsets[:-1])
+        found[np.searchsorted(offsets, at, side="right") - 1] = True
+    return found
 
 
 def _prove_turn(tokenizer: Tokenizer, text: str, turn: Turn, ids: npt.NDArray[np.int32], places: npt.NDArray[np.int64]) -> None:

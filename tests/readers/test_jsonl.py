@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.conversations.shapes import ALPACA, PAIRS
-from pipeline.documents import FULL_MESSAGES, MESSAGES, Rejection, Rows
+from pipeline.documents import FULL_MESSAGES, MESSAGES, Rejection, Remark, Rows
 from pipeline.forming import form
 from pipeline.readers.jsonl import jsonl, pieces, sniff
 from pipeline.sources import Source
@@ -37,7 +37,7 @@ def formed(tmp_path, *objects, **settings):
     for part in parts_of(tmp_path, b"\n".join(map(orjson.dumps, objects)), **settings):
         if isinstance(part, Rejection):
             rejected.append(part)
-        else:
+        elif isinstance(part, Rows):
             documents, more = form(Source("rows", "rows.jsonl", "jsonl"), part)
             chats += documents.to_pylist()
             rejected += more
@@ -339,3 +339,17 @@ def test_what_is_written_comes_back(tmp_path_factory, objects):
     assert rejected == []
     assert [{name: cell for name, cell in row.items() if cell is not None} for row in rows] == objects
     assert places == [str(n + 1) for n in range(len(objects))]
+
+
+def test_fields_of_turns_that_are_left_out_are_counted(tmp_path):
+    thought = {**ASSISTANT, "reasoning_content": "2 + 2", "at": None}
+    rows = [{"messages": [USER, thought]}, {"messages": [USER, {**thought, "thinking": "..."}]}]
+    found = list(parts_of(tmp_path, b"\n".join(map(orjson.dumps, rows))))
+    assert [part for part in found if isinstance(part, Remark)] == [
+        Remark("fields of turns that are left out: 'reasoning_content' (2), 'thinking' (1)")
+    ]
+
+
+def test_nothing_is_told_of_turns_that_are_read_whole(tmp_path):
+    (part,) = parts_of(tmp_path, orjson.dumps({"messages": [{**USER, "name": "Ann", "weight": 0}, ASSISTANT]}))
+    assert isinstance(part, Rows)

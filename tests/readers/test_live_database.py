@@ -659,3 +659,17 @@ def test_a_table_of_200_000_rows_is_read_in_bounded_memory(live: Live, tmp_path:
     rows, kilobytes = map(int, done.stdout.split())
     assert rows == 200_000
     assert kilobytes < 150_000  # of 400 MB of text
+
+
+def test_two_tables_and_a_query_of_one_database_are_one_data_set(live: Live, run: Run) -> None:
+    live.sql("CREATE TABLE posts (id int PRIMARY KEY, body text); CREATE TABLE users (id int PRIMARY KEY, name text)")
+    live.sql("INSERT INTO posts VALUES (17, 'a post'); INSERT INTO users VALUES (3, 'Ann')")
+    asked = [
+        {"path": live.url(), "table": "posts", "text_column": "body"},
+        {"path": live.url(), "table": "users", "text_column": "name"},
+        {"path": live.url(), "query": "SELECT name AS who FROM users", "text_column": "who"},
+    ]
+    found = [(row["id"], row["text"]) for row in documents(ingest(asked, "live", run))]
+    assert found == [("live:posts:17", "a post"), ("live:query:1", "Ann"), ("live:users:3", "Ann")]
+    (alone,) = documents(ingest(asked[:1], "alone", run))
+    assert alone["id"] == "live:posts:17"

@@ -455,8 +455,8 @@ def test_rows_of_an_insert_that_names_a_foreign_column_are_rejected(tmp_path: Pa
     assert rows.to_pylist() == [{"a": 1, "b": "x"}, {"a": 4, "b": None}]
     assert places == ["t:1", "t:4"]
     assert [(r.place, r.error.split(": ")[1], r.raw) for r in rejected] == [
-        ("t:2", "the table has no column 'c'", b"(2)"),
-        ("t:3", "the table has no column 'c'", b"(3)"),
+        ("t:2", "the table has no column 'c'", b"INSERT INTO t (c) VALUES (2)"),
+        ("t:3", "the table has no column 'c'", b"INSERT INTO t (c) VALUES (3)"),
     ]
 
 

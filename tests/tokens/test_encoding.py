@@ -119,7 +119,7 @@ def test_ids_are_the_tokenizers_own_on_hard_strings_and_on_unknown_letters(known
 
 def test_characters_are_hugging_faces_on_hard_strings(known):
     texts = [*hard_strings(known), NEWER_LETTERS, "e\u0301 is not normalised"]
-    ids, characters = Encoder(known, PROVED).rendered(texts)
+    ids, characters, _ = Encoder(known, PROVED).rendered(texts)
     expected, places = Reference(known).rendered(texts)
     assert same(ids, expected)
     assert characters.tolist() == places.tolist()
@@ -130,7 +130,7 @@ def test_characters_are_hugging_faces_on_hard_strings(known):
 def test_any_text_has_the_tokenizers_own_ids_and_characters(texts):
     tokenizer = LIKE_LLAMA_3
     assert same(Encoder(tokenizer, PROVED).texts(arrow(texts)), Reference(tokenizer).texts(texts))
-    ids, characters = Encoder(tokenizer, PROVED).rendered(texts)
+    ids, characters, _ = Encoder(tokenizer, PROVED).rendered(texts)
     expected, places = Reference(tokenizer).rendered(texts)
     assert (same(ids, expected), characters.tolist()) == (True, places.tolist())
 
@@ -199,7 +199,7 @@ def test_an_error_in_the_middle_of_a_run_stops_it_and_names_the_document(monkeyp
 def test_a_chat_whose_tokens_do_not_spell_its_text_is_encoded_by_the_tokenizer_itself(monkeypatch):
     monkeypatch.setattr(module, "Fast", Wrong)
     tokenizer, texts = train([TEXTS], 300), ["a mill", "why? oh why", "the end"]
-    ids, characters = Encoder(tokenizer, PROVED, one_in=0).rendered(texts)
+    ids, characters, _ = Encoder(tokenizer, PROVED, one_in=0).rendered(texts)
     expected, places = Reference(tokenizer).rendered(texts)
     assert (same(ids, expected), characters.tolist()) == (True, places.tolist())
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readers.html.blocks import Block, Page, Span, blocks_of, parse
+from pipeline.readers.html import state as s
+from pipeline.readers.html.blocks import Blocks, Longs, Page, blocks_of, parse
 from pipeline.readers.html.markdown import markdown
-from pipeline.readers.html.names import CONTENTS
+from pipeline.readers.html.names import CAPTION, CONTENTS
 from pipeline.readers.html.tags import IDS
 from pipeline.readers.html.weights import CELL, CODE, HEADING, ITEM, QUOTE, Measured, looks, measure
 
@@ -36,7 +37,7 @@ SCRIPTS = (IDS["script"], IDS["iframe"])
 OWN_SCRIPT = re.compile(rb"""<script[^>]{0,200}?\ssrc=["']?(?!https?:|/|data:)""")  # that lies beside the page: a manual's, too
 NAMED = 1.12  # an element that is called the article is preferred by so much
 SMALL_PART = 0.2  # of a page's value: furniture that holds more than that is none
-CERTAIN = frozenset(("nav", "footer"))
+CERTAIN = (IDS["nav"], IDS["footer"])
 LITTLE = 600  # characters: a page that seems to have less is walked again
 LITTLE_OF_MANUAL = 1500  # characters: a chapter's introduction above its table of contents
 LONGEST_RUN = 12  # blocks of links amid a manual's text that are part of it; navigation has more
@@ -55,8 +56,14 @@ class MainText(NamedTuple):
     unsure: bool
 
 
+class _Walked(NamedTuple):
+    blocks: Blocks
+    spans: Longs
+    measured: Measured
+
+
 class _Found(NamedTuple):
-    kept: list[Block]
+    kept: Blocks
     share: float
     unlinked: float
     any_text: bool
@@ -65,7 +72,7 @@ class _Found(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(len(block.text) for block in self.kept)
+        return sum(map(len, self.kept.texts))
 
 
 def main_text(markup: str, as_markdown: bool = False) -> MainText:
@@ -76,7 +83,9 @@ def main_text(markup: str, as_markdown: bool = False) -> MainText:
     """
     page = parse(markup)
     plain, manual = _scripted(page)
-    found = _find(*blocks_of(page), plain)
+    if plain:
+        page.kinds[page.kinds == CAPTION] = 0
+    found = _find(_walked(page), plain)
     if found.size < LITTLE or found.share < UNSURE or (manual and (found.size < LITTLE_OF_MANUAL or found.listing)):
         found = _find_again(page, found, plain, manual)
     unsure = not plain and found.share < UNSURE and found.unlinked > WORTH_TRYING
@@ -94,23 +103,28 @@ def _scripted(page: Page) -> tuple[bool, bool]:
 
 
 def _find_again(page: Page, found: _Found, plain: bool, manual: bool) -> _Found:
-    blocks, spans = blocks_of(page, strict=False)
-    again = _find(blocks, spans, plain)
+    walked = _walked(page, strict=False)
+    again = _find(walked, plain)
     is_little = found.size < LITTLE or found.share < UNSURE
     if is_little and again.size > MUCH_MORE * found.size and not (manual and found.named):
         found = again
     found = found._replace(any_text=again.any_text)
-    if manual and blocks:
-        listed = _find_listed(blocks, spans)
+    if manual and len(walked.blocks):
+        listed = _find_listed(walked)
         if listed.size > MUCH_MORE * found.size:
             return listed
     return found
 
 
-def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
-    if not blocks:
-        return _Found([], 0.0, 0.0, False)
-    measured = measure(blocks)
+def _walked(page: Page, strict: bool = True) -> _Walked:
+    blocks, spans = blocks_of(page, strict)
+    return _Walked(blocks, spans, measure(blocks))
+
+
+def _find(walked: _Walked, plain: bool) -> _Found:
+    blocks, spans, measured = walked
+    if not len(blocks):
+        return _Found(blocks, 0.0, 0.0, False)
     worth = values(measured)
     furniture = _furniture(spans, worth, SMALL_PART)
     worth[furniture] = np.minimum(worth[furniture], WORTHLESS)
@@ -120,23 +134,21 @@ def _find(blocks: list[Block], spans: list[Span], plain: bool) -> _Found:
         worth = _values_in_reference(measured)
         worth[furniture] = WORTHLESS
         best, share = richest(spans, worth, NAMED_IN_REFERENCE)
-    inside = slice(best.start, best.end)
+    start, end, kind, _ = best
+    inside = slice(start, end)
     stays = (_stay if prose else _stay_in_reference)(measured.part(inside), ~furniture[inside])
-    kept = [block for block, stay in zip(blocks[inside], stays, strict=True) if stay]
     unlinked = float((measured.length - measured.linked).sum())
-    return _Found(kept, share, unlinked, True, best.kind > 0, float(measured.linked.sum()) > unlinked)
+    return _Found(blocks.chosen(start, stays), share, unlinked, True, kind > 0, float(measured.linked.sum()) > unlinked)
 
 
-def _find_listed(blocks: list[Block], spans: list[Span]) -> _Found:
+def _find_listed(walked: _Walked) -> _Found:
     """Find the text of a page that is a list of links, as an index or a table of contents is."""
-    measured = measure(blocks)
+    blocks, spans, measured = walked
     worth = np.minimum(measured.length / WORD, MOST)
-    furniture = _furniture([span for span in spans if span.kind != CONTENTS], worth, 1.0)
+    furniture = _furniture(spans[spans[:, s.SPAN_KIND] != CONTENTS], worth, 1.0)
     worth[furniture] = WORTHLESS
-    best, share = richest(spans, worth, NAMED_IN_REFERENCE)
-    stays = ~furniture[best.start : best.end]
-    kept = [block for block, stay in zip(blocks[best.start : best.end], stays, strict=True) if stay]
-    return _Found(kept, share, float(measured.length.sum()), True)
+    (start, end, _, _), share = richest(spans, worth, NAMED_IN_REFERENCE)
+    return _Found(blocks.chosen(start, ~furniture[start:end]), share, float(measured.length.sum()), True)
 
 
 def _stay_in_reference(measured: Measured, candidate: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -191,39 +203,35 @@ def _values_in_reference(measured: Measured) -> Floats:
     return worth
 
 
-def richest(spans: list[Span], worth: Floats, named_worth: float) -> tuple[Span, float]:
+def richest(spans: Longs, worth: Floats, named_worth: float) -> tuple[list[int], float]:
     """Return the element whose blocks are worth the most, and its share of all that is worth something on the page."""
     sums = np.concatenate(([0.0], np.cumsum(worth)))
-    starts, ends = np.array([span.start for span in spans]), np.array([span.end for span in spans])
-    named = np.array([span.kind > 0 for span in spans])
-    totals = (sums[ends] - sums[starts]) * np.where(named, named_worth, 1.0)
+    totals = (sums[spans[:, s.SPAN_END]] - sums[spans[:, s.SPAN_START]]) * np.where(spans[:, s.SPAN_KIND] > 0, named_worth, 1.0)
     best = int(np.argmax(totals))
     positive = float(np.maximum(worth, 0).sum())
-    return spans[best], float(totals[best]) / positive if positive else 0.0
+    return spans[best].tolist(), float(totals[best]) / positive if positive else 0.0
 
 
-def _furniture(spans: list[Span], worth: Floats, at_most: float) -> NDArray[np.bool_]:
+def _furniture(spans: Longs, worth: Floats, at_most: float) -> NDArray[np.bool_]:
     sums = np.concatenate(([0.0], np.cumsum(np.maximum(worth, 0))))
-    furniture = np.zeros(len(worth), bool)
-    for span in spans:
-        if span.tag in CERTAIN or (span.kind < 0 and sums[span.end] - sums[span.start] <= at_most * sums[-1]):
-            furniture[span.start : span.end] = True
-    return furniture
+    starts, ends, kinds, tags = spans.T
+    is_furniture = (kinds < 0) & (sums[ends] - sums[starts] <= at_most * sums[-1]) | np.isin(tags, CERTAIN)
+    most = len(sums)
+    within = np.cumsum(np.bincount(starts[is_furniture], minlength=most) - np.bincount(ends[is_furniture], minlength=most))
+    inside: NDArray[np.bool_] = within[:-1] > 0
+    return inside
 
 
-def lay_out(blocks: list[Block]) -> str:
+MARKS = ("", "\n", "\n\n", " | ")  # what stands between two blocks
+NOTHING, LINE, PARAGRAPH, CELLS = range(4)
+
+
+def lay_out(blocks: Blocks) -> str:
     """Write blocks as text: an empty line between paragraphs, none between items, ` | ` between a row's cells."""
-    out: list[str] = []
-    before: Block | None = None
-    for block in blocks:
-        if before is not None:
-            out.append(_between(before, block))
-        out.append("- " + block.text if block.item else block.text)
-        before = block
-    return "".join(out)
-
-
-def _between(before: Block, block: Block) -> str:
-    if before.row and block.row:
-        return " | " if before.row == block.row else "\n"
-    return "\n" if before.item and block.item else "\n\n"
+    row, item = blocks.fields[:, s.ROW], blocks.fields[:, s.ITEM]
+    in_table, in_list = (row[1:] > 0) & (row[:-1] > 0), (item[1:] > 0) & (item[:-1] > 0)
+    between = np.where(in_table | in_list, LINE, PARAGRAPH)
+    between[in_table & (row[1:] == row[:-1])] = CELLS
+    marks = [mark + bullet for mark in MARKS for bullet in ("", "- ")]
+    codes = 2 * np.concatenate(([NOTHING], between))[: len(row)] + item
+    return "".join(part for code, text in zip(codes.tolist(), blocks.texts, strict=True) for part in (marks[code], text))

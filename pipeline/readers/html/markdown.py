@@ -4,6 +4,7 @@ Emphasis and links are left as plain text: they say little to a reader of text, 
 """
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 
 from pipeline.readers.html.blocks import Block, Page
@@ -15,7 +16,7 @@ MARK = re.compile(r"^(#{1,6}\s|>|[-+*]\s|```|~~~)", re.MULTILINE)  # a line that
 ORDINAL = re.compile(r"^(\d{1,9})([.)]\s)", re.MULTILINE)
 
 
-def markdown(page: Page, blocks: list[Block]) -> str:
+def markdown(page: Page, blocks: Iterable[Block]) -> str:
     """Write blocks as Markdown.
 
     >>> from pipeline.readers.html.blocks import blocks_of, parse

@@ -12,6 +12,7 @@ from pipeline.readers.html.tokens import HEARD
 
 FURNISHING = frozenset(("form", "label", "fieldset", "dialog", "nav", "footer", "aside", "menu", "figure", "figcaption"))
 CONTENTS = -2  # a table of contents: the text of a page that has nothing else
+CAPTION = -3  # of a picture; in a manual, of a table
 CLASS, ID, ITEMPROP, ROLE, STYLE, HIDDEN, ARIA_HIDDEN = HEARD.values()
 TITLED = frozenset(("section", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "dd"))  # elements whose id is their title
 LONGEST = 400  # characters of a class that is worth reading: what is longer lists traits of the whole page
@@ -26,12 +27,13 @@ FURNITURE = re.compile(
     r"related\w*|recommend\w*|recirc\w*|more-?(?:stories|news|from|on|articles|posts)|read-?(?:more|next|also)|most-?\w+|popular|"
     r"trending|share\w*|sharing|social\w*|addtoany\w*|follow\w*|newsletter\w*|subscri\w*|sign-?up|promo\w*|sponsor\w*|"
     r"ads?|adverts?|advertis\w+|adsense|taboola\w*|outbrain\w*|byline\w*|dateline|meta|metadata|post-?meta|entry-?meta|tags?|"
-    r"taglist|tag-?links|cookies?\w*|consent|gdpr|modal|popup|overlay|caption|credits?|copyright|widget\w*|print-?only|"
+    r"taglist|tag-?links|cookies?\w*|consent|gdpr|modal|popup|overlay|credits?|copyright|widget\w*|print-?only|"
     r"hidden|hide|screen-?reader\w*|sr-?only|visually-?hidden|author-?(?:bio|box|info)\w*|about-?author|headerlink|"
     r"edit-?(?:link|section)|mw-editsection|skip-?link|paywall|donat\w*|pagination|pager|prev-?next|linenos?)"
     r"(?:$|[\W_])"
 )
 OF_CONTENTS = re.compile(r"(?:^|[\W_])(?:toctree\w*|toc)(?:$|[\W_])")
+OF_CAPTION = re.compile(r"(?:^|[\W_])caption(?:$|[\W_])")
 SECTION = re.compile(r"(?:^|\s)(?:section|(?:ref)?sect\d|level\d|chapter|variablelist)(?:$|\s)")
 ARTICLE = re.compile(
     r"(?:^|[\W_])(?:article-?(?:body|content|text)?|story-?(?:body|content|text)?|post-?(?:body|content|text)?|"
@@ -48,6 +50,8 @@ CONTENT = re.compile(  # names that only an article's body has, whatever else th
 def kind_of(name: str) -> int:
     """Tell by a class, an id or a role whether its element is furniture (-1), contents (-2), the article (1) or neither (0).
 
+    A caption (-3) is furniture, too, but of a manual, whose tables have them.
+
     >>> kind_of("post-meta"), kind_of("postBody"), kind_of("has-sidebar"), kind_of("entry-content share"), kind_of("toc")
     (-1, 1, 0, 1, -2)
     """
@@ -60,6 +64,8 @@ def kind_of(name: str) -> int:
         return -1
     if OF_CONTENTS.search(words):
         return CONTENTS
+    if OF_CAPTION.search(words):
+        return CAPTION
     return 1 if ARTICLE.search(words) else 0
 
 

@@ -11,7 +11,6 @@ from pipeline.readers.html import state as s
 from pipeline.readers.html.tags import IDS, IS_INLINE, IS_SCOPE, IS_SKIPPED, UNKNOWN
 from pipeline.readers.html.writing import turn
 
-Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 A, P, LI, TABLE, TR, TD, TH, PRE, UL, OL, QUOTE, DIV, ADDRESS, DT, DD = (
@@ -21,7 +20,7 @@ A, P, LI, TABLE, TR, TD, TH, PRE, UL, OL, QUOTE, DIV, ADDRESS, DT, DD = (
 
 
 @part
-def push(tag: int, kind: int, now: Longs, opened: Longs, blocks: Ints) -> None:
+def push(tag: int, kind: int, now: Longs, opened: Longs, blocks: Longs) -> None:
     """Open an element."""
     depth = now[s.DEPTH]
     is_block = False
@@ -43,11 +42,12 @@ def push(tag: int, kind: int, now: Longs, opened: Longs, blocks: Ints) -> None:
     opened[depth, s.OPEN_KIND] = kind
     opened[depth, s.OPEN_ITEMS] = 0
     now[s.DEPTH] = depth + 1
+    now[s.CHANGES] += 1
     now[s.PARAGRAPHS] += tag == P
 
 
 @part
-def _open_block(tag: int, now: Longs, opened: Longs, blocks: Ints) -> None:
+def _open_block(tag: int, now: Longs, opened: Longs, blocks: Longs) -> None:
     above = opened[now[s.DEPTH] - 1, s.OPEN_TAG]
     if tag == TR:
         now[s.ROWS] += 1
@@ -71,11 +71,12 @@ def _open_block(tag: int, now: Longs, opened: Longs, blocks: Ints) -> None:
 
 
 @part
-def pop(now: Longs, opened: Longs, blocks: Ints, spans: Ints) -> None:
+def pop(now: Longs, opened: Longs, blocks: Longs, spans: Longs) -> None:
     """Close the innermost open element."""
     top = now[s.DEPTH] - 1
     tag = opened[top, s.OPEN_TAG]
     now[s.DEPTH] = top
+    now[s.CHANGES] += 1
     now[s.PARAGRAPHS] -= tag == P
     if now[s.SKIP]:
         if now[s.SKIP] == top:
@@ -98,12 +99,14 @@ def pop(now: Longs, opened: Longs, blocks: Ints, spans: Ints) -> None:
 @part
 def find(tag: int, now: Longs, opened: Longs, in_table: bool) -> int:
     """Return the place of the innermost open element of a name within its scope, or 0."""
-    place = int(now[s.DEPTH]) - 1
+    place = int(now[s.DEPTH]) - 1 if now[s.MISSED + tag] != now[s.CHANGES] else 0
     while place > 0 and opened[place, s.OPEN_TAG] != tag:
         if opened[place, s.OPEN_TAG] == TABLE if in_table else IS_SCOPE[opened[place, s.OPEN_TAG]]:
-            return 0
+            place = 0
         place -= 1
-    return place
+    if place <= 0:
+        now[s.MISSED + tag] = now[s.CHANGES]
+    return max(place, 0)
 
 
 @part
@@ -127,6 +130,7 @@ def forget(place: int, now: Longs, opened: Longs) -> None:
         now[s.LINKS] -= 1
     if not opened[place, s.OPEN_BLOCK] and now[s.SKIP] != place:
         opened[place, s.OPEN_TAG] = UNKNOWN
+        now[s.CHANGES] += 1
 
 
 @part

@@ -193,7 +193,7 @@ def _pass_comment(data: Bytes, at: int, state: Longs) -> None:
 def _pass_raw(data: Bytes, tag: int, name: int, state: Longs) -> None:
     """Step behind the end tag of an element whose content is no markup, where it has one."""
     size = 0
-    while _is_letter(data[name + size]):
+    while name + size < len(data) and _is_letter(data[name + size]):
         size += 1
     at = state[AT]
     while not state[NEVER_CLOSED + tag]:

@@ -10,7 +10,6 @@ from pipeline.readers.html.tags import IDS, IS_ENDING_P, IS_HEADING, IS_IDLE, IS
 from pipeline.readers.html.writing import break_line, say
 
 Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 BODY, BR, CAPTION = IDS["body"], IDS["br"], IDS["caption"]
@@ -24,8 +23,8 @@ def walk(
     ends: Longs,
     kinds: NDArray[np.int8],
     out: Bytes,
-    blocks: Ints,
-    spans: Ints,
+    blocks: Longs,
+    spans: Longs,
     opened: Longs,
     now: Longs,
 ) -> bool:
@@ -34,7 +33,7 @@ def walk(
     `now` is zeros but for STRICT; its BLOCKS, SPANS and OUT say how much has been filled in.
     """
     opened[0, s.OPEN_TAG], opened[0, s.OPEN_BLOCK] = BODY, 1
-    now[s.DEPTH], now[s.TAG] = 1, BODY
+    now[s.DEPTH], now[s.TAG], now[s.CHANGES] = 1, BODY, 1
     before = 0
     for token in range(len(tags) + 1):
         is_last = token == len(tags)

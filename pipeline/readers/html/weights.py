@@ -5,16 +5,18 @@ together counting the same; the other half of the pages is for measuring.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.readers.html.blocks import Block
+from pipeline.readers.html import state as s
+from pipeline.readers.html.blocks import Blocks
+from pipeline.readers.html.tags import HEADINGS, NAMES
 
 Floats = NDArray[np.float64]
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 PARAGRAPH, CODE, ITEM, CELL, QUOTE, HEADING, OTHER = range(7)
 KINDS = {
     "p": PARAGRAPH,
@@ -26,6 +28,7 @@ KINDS = {
     "th": CELL,
     "blockquote": QUOTE,
 } | dict.fromkeys(HEADINGS, HEADING)
+KIND_OF = np.array([KINDS.get(name, OTHER) for name in NAMES])  # a tag
 SENTENCE_ENDS = '.!?…。"”»'
 APPEAL = re.compile(  # in small letters
     r"(?:follow us|sign up|subscrib|newsletter|click here|read more|also read|read also|related|photo|image|copyright|"
@@ -53,23 +56,20 @@ class Measured(NamedTuple):
         return Measured(*counts, self.ends[part], self.commas[part], self.first[part], self.appeal[part])
 
 
-def measure(blocks: list[Block]) -> Measured:
+def measure(blocks: Blocks) -> Measured:
     """Count what the value and the looks of blocks rest on."""
-    rows = [
-        (
-            len(block.text),
-            block.linked,
-            KINDS.get(block.tag, OTHER),
-            block.text[-1] in SENTENCE_ENDS,
-            block.text.count(",") + block.text.count("，"),
-            block.first,
-            len(block.text) < SHORT and APPEAL.search(block.text.lower()) is not None,
-        )
-        for block in blocks
-    ]
-    length, linked, kind, ends, commas, first, appeal = np.array(rows, np.float64).T
-    linked = np.minimum(linked, length)
-    return Measured(length, linked, linked / length, kind.astype(np.int64), ends, commas, first, appeal)
+    texts, fields = blocks.texts, blocks.fields
+    length = _column(map(len, texts))
+    linked = np.minimum(fields[:, s.LINKED], length)
+    ends = _column(text[-1] in SENTENCE_ENDS for text in texts)
+    commas = _column(text.count(",") + text.count("，") for text in texts)
+    appeal = _column(len(text) < SHORT and APPEAL.search(text.lower()) is not None for text in texts)
+    kind, first = KIND_OF[fields[:, s.TAG]], fields[:, s.FIRST].astype(np.float64)
+    return Measured(length, linked, linked / length, kind, ends, commas, first, appeal)
+
+
+def _column(numbers: Iterable[float]) -> Floats:
+    return np.fromiter(numbers, np.float64)
 
 
 def looks(measured: Measured) -> NDArray[np.bool_]:

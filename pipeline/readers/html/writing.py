@@ -8,7 +8,6 @@ from pipeline.readers.html import state as s
 from pipeline.readers.html.tags import IDS
 
 Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 TD, TH = IDS["td"], IDS["th"]
@@ -16,7 +15,7 @@ NEW_LINE, RETURN, BLANK, AND = map(ord, "\n\r &")
 
 
 @part
-def turn(tag: int, item: bool, now: Longs, blocks: Ints) -> None:
+def turn(tag: int, item: bool, now: Longs, blocks: Longs) -> None:
     """End the block that is being written, where it has text, and begin the next."""
     if now[s.OUT] > now[s.BEGIN]:
         block = now[s.BLOCKS]

@@ -1,5 +1,6 @@
 """Values of a JSON file -> rows, and a `Rejection` for each that is none."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -7,17 +8,23 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.conversations.calls import json_text
-from pipeline.conversations.shapes import Row, Shape, Turn, chat, shape_of
+from pipeline.conversations.rooms import is_discord, left_out, of_discord, turns_of_room
+from pipeline.conversations.shapes import LISTS, Row, Shape, Turn, chat, shape_of, unread
 from pipeline.conversations.turns import CALLERS
-from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rejection, Rows
+from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rejection, Remark, Rows
 from pipeline.readers.jsonl.pieces import Item
 
 
 class Batch:
-    """Items -> rows; remembers from one batch to the next the kind of the file's first row, and the columns seen."""
+    """Items -> rows; remembers from one batch to the next the kind of the file's first row, and the columns seen.
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    It counts what is left out besides: fields of turns by their names, and messages of rooms.
+    """
+
+    def __init__(self, shape: Shape, assistants: Sequence[str] = ()) -> None:
+        self.shape, self.assistants = shape, assistants
+        self.unread: Counter[str] = Counter()
+        self.unsaid: Counter[str] = Counter()
         self.kind = ""
         self.columns: dict[str, None] = {}
         self.messages = MESSAGES
@@ -40,8 +47,16 @@ class Batch:
             places.append(str(place))
             raws.append(raw)
         if rows:
-            yield Rows(self._table(rows, chats), places, raws.__getitem__)
+            yield Rows(self.table(rows, chats), places, raws.__getitem__)
         yield from rejected
+
+    def told(self) -> Iterator[Remark]:
+        """Say what was left out of all batches."""
+        if self.unread:
+            names = ", ".join(f"{name!r} ({count})" for name, count in self.unread.most_common(5))
+            yield Remark(f"fields of turns that are left out: {names}{' ...' * (len(self.unread) > 5)}")
+        if self.unsaid:
+            yield Remark(left_out(self.unsaid))
 
     def _row(self, value: object) -> tuple[Row, list[Turn]]:
         if isinstance(value, ValueError):
@@ -50,24 +65,37 @@ class Batch:
             raise ValueError(f"not an object but {json_text(value)[:40]}")
         if not value:
             raise ValueError("the object is empty")
-        shape = shape_of(value) if self.shape == "auto" else self.shape
+        shape = self._shape(value)
         kind = "text" if shape == "text" else "chat"
         self.kind = self.kind or kind
         if kind != self.kind:
             raise ValueError(f"a {kind} row, but the file's first row is {self.kind}")
         if shape == "chosen" != self.shape:
             raise ValueError("a preference row (chosen, rejected). `shape: chosen` for this source takes the chosen answers")
-        row, turns = (value, []) if kind == "text" else chat(value, shape)
+        row, turns = (value, []) if kind == "text" else self._chat(value, shape)
         for name, cell in row.items():
             if type(cell) is not str and cell is not None:
                 row[name] = json_text(cell)
         return row, turns
 
-    def _table(self, rows: list[Row], chats: list[list[Turn]]) -> pa.Table:
+    def _shape(self, value: Row) -> Shape:
+        if self.shape != "auto":
+            return self.shape
+        return "discord" if is_discord(value) else shape_of(value)
+
+    def _chat(self, value: Row, shape: Shape) -> tuple[Row, list[Turn]]:
+        if shape == "discord":
+            turns = turns_of_room(of_discord(value, self.unsaid), self.assistants)
+            return {name: cell for name, cell in value.items() if name != "messages"}, turns
+        self.unread.update(name for key in LISTS.get(shape, ()) for name in unread(value.get(key)))
+        return chat(value, shape)
+
+    def table(self, rows: list[Row], chats: list[list[Turn]]) -> pa.Table:
+        """Lay rows out, with their conversations' turns where they have some."""
         for row in rows:
             if not row.keys() <= self.columns.keys():
                 self.columns.update(dict.fromkeys(row))
-        arrays = {"messages": self._messages(chats)} if self.kind == "chat" else {}
+        arrays = {"messages": self._messages(chats)} if self.kind != "text" else {}
         for name in self.columns:
             arrays[name] = pa.array([row.get(name) for row in rows], STRING)
         return pa.table(arrays)

@@ -22,6 +22,8 @@ def live_database(source: LiveSource, *, table: str | None = None, query: str | 
     float64, BLOB, BINARY, BYTEA, geometry and MySQL's BIT large_binary, all else large_string with the text that SELECT
     shows, times with a zone in UTC. A row with a text that is not UTF-8 is a `Rejection`.
 
+    Several tables or queries of one database are several sources of a recipe, each with its `table` or `query`.
+
     What the URL does not say of password and host, the drivers find: PGPASSWORD, ~/.pgpass and PGHOST, MYSQL_PWD and
     ~/.my.cnf. Raises `SourceError` where the server cannot be reached or refuses, and for a table that is not there or not
     chosen; no error shows the password.

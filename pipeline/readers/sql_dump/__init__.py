@@ -8,7 +8,7 @@ SQL Server Management Studio ("Generate Scripts", in UTF-16 too) and Oracle SQL 
 import re
 from collections.abc import Iterator
 
-from pipeline.documents import Rejection, Rows
+from pipeline.documents import Found
 from pipeline.sources import Source
 
 SUFFIXES = (".sql", ".dump")
@@ -31,7 +31,7 @@ def sniff(head: bytes) -> bool:
     return _SIGNS.match(text) is not None
 
 
-def sql_dump(source: Source, *, table: str | None = None, encoding: str = "") -> Iterator[Rows | Rejection]:
+def sql_dump(source: Source, *, table: str | None = None, encoding: str = "") -> Iterator[Found]:
     """Read a table of a dump made by mysqldump, mariadb-dump, pg_dump or sqlite3, or of a script of SQL Server or Oracle.
 
     `table` names it, bare or with its schema (`posts`, `public.posts`); a dump that holds rows of one table needs no name. A

@@ -7,9 +7,10 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from pipeline.documents import Rejection, Rows
+from pipeline.documents import Found, Rejection, Rows
 from pipeline.errors import SourceError, did_you_mean
 from pipeline.readers.sql_dump.columns import Cells, table_of
+from pipeline.readers.sql_dump.frame import frame_of
 from pipeline.readers.sql_dump.rows import cut_copy, cut_insert, cut_row
 from pipeline.readers.sql_dump.scan import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.schema import Column
@@ -36,8 +37,8 @@ _OTHER_FORMATS = {
 }
 
 
-def read(source: Source, wanted: str | None, encoding: str = "") -> Iterator[Rows | Rejection]:
-    """Yield a table's rows, and what of them cannot be read; raises `SourceError` if it is not clear which table."""
+def read(source: Source, wanted: str | None, encoding: str = "") -> Iterator[Found]:
+    """Yield how a table is read, its rows and what is none of them; raises `SourceError` if it is not clear which table."""
     with unreadable_charset(source):
         if wanted is None:
             with open_bytes(source) as file:
@@ -136,7 +137,7 @@ class Dump:
             window.skip_past(b"\n\\.")
             window.skip_line()
 
-    def read(self, wanted: str | None) -> Iterator[Rows | Rejection]:
+    def read(self, wanted: str | None) -> Iterator[Found]:
         """Yield the rows of a table named bare or with its schema."""
         table: TableRows | None = None
         met_broken = False
@@ -180,21 +181,25 @@ class TableRows:
     def __init__(self, dump: Dump, name: TableName, most_rows: int = MOST_ROWS) -> None:
         self.dump, self.window, self.session, self.name = dump, dump.window, dump.session, name
         self.count, self._most_rows = 0, most_rows
+        self.framed: Statement | None = None
         self.columns: list[Column] = []
         self.order: list[int] = []
         self.cells = Cells(0, most_rows)
 
-    def read(self, statement: Statement) -> Iterator[Rows | Rejection]:
-        """Yield a statement's rows."""
+    def read(self, statement: Statement) -> Iterator[Found]:
+        """Yield a statement's rows; before the table's first, how a row is read alone."""
         if statement.kind == "broken":
             self.count += 1
             yield self.dump.broken(statement, self.name.name, self.count)
             return
         refused = self.arrange(statement)
+        if self.framed is None:
+            self.framed = statement
+            yield frame_of(self.window, self.session, self.columns, statement)
         status, head = MORE, np.frombuffer(statement.head, np.uint8)
         while status != DONE:
             status, after, rows = self.cut(statement, head)
-            yield from self._batch(rows, refused)
+            yield from self._batch(statement, rows, refused)
             self.window.start = after
             if status == MORE and self.window.full:
                 yield self._too_long(statement)
@@ -272,7 +277,7 @@ class TableRows:
             if window.full or not window.more():
                 return -1
 
-    def _batch(self, rows: int, refused: str) -> Iterator[Rows | Rejection]:
+    def _batch(self, statement: Statement, rows: int, refused: str) -> Iterator[Rows | Rejection]:
         spans = self.cells.rows[:rows]
         whole = np.flatnonzero(spans[:, 2] == self.cells.columns)
         codec = self.session.codec
@@ -291,8 +296,15 @@ class TableRows:
         for row in sorted(why):
             start, stop, _ = spans[row].tolist()
             error = f"byte {self.window.base + start}: {why[row]}"
-            yield Rejection(self._place(row), error, self.window.original(bytes(self.window.data[start:stop])))
+            yield Rejection(self._place(row), error, self._raw(statement, bytes(self.window.data[start:stop])))
         self.count += rows
+
+    def _raw(self, statement: Statement, row: bytes) -> bytes:
+        """Return a row as the stream has it, behind its own statement's head where that lists other columns than the first."""
+        first = self.framed or statement
+        alike = (first.kind, first.columns) == (statement.kind, statement.columns)
+        head = b"" if alike else statement.head + b" " * (statement.kind == "insert")
+        return self.window.original(head + row.removesuffix(b"\n"))
 
     def rest(self, statement: Statement) -> Iterator[Rejection]:
         """Reject what is left of a statement that cannot be read on, or that the dump's end has cut."""

@@ -85,7 +85,10 @@ class Statement(NamedTuple):
 
 @dataclass
 class Session:
-    """What a dump has set so far, and the tables that it has created; with `fixed`, its own words on its charset are void."""
+    """What a dump has set so far, and the tables that it has created, by which statements.
+
+    With `fixed`, its own words on its charset are void.
+    """
 
     dialect: int
     codec: str = "utf-8"
@@ -93,6 +96,7 @@ class Session:
     strings: int = DOUBLED
     schema: str = ""
     created: dict[TableName, list[Column]] = field(default_factory=dict)
+    created_by: dict[TableName, bytes] = field(default_factory=dict)
 
 
 def dialect_of(head: bytes) -> int:
@@ -217,6 +221,7 @@ def _without_rows(window: Window, session: Session) -> Statement | None:
         if not whole:
             return Statement("cut", table, None, text, place)
         session.created.setdefault(table, columns_of(text[create.end() :], session.dialect, session.codec))
+        session.created_by.setdefault(table, text)
     _set(text, session)
     return None
 

@@ -42,13 +42,13 @@ class Surveyed:
         return [Lengths(column, *(int(n) for n in found)) for column, found in zip(self.columns, self.lengths, strict=True)]
 
 
-def survey(source: Source) -> tuple[dict[TableName, Surveyed], str]:
+def survey(source: Source, encoding: str = "") -> tuple[dict[TableName, Surveyed], str]:
     """Return a dump's tables in the order in which they come, and what of it cannot be read, or nothing.
 
-    Raises `SourceError` for what is no plain dump.
+    `encoding` counts instead of the charset that the dump names. Raises `SourceError` for what is no plain dump.
     """
     with unreadable_charset(source), open_bytes(source) as file:
-        dump = Dump(source, file)
+        dump = Dump(source, file, encoding)
         found: dict[TableName, Surveyed] = {}
         unread: list[int] = []
         for statement in dump.statements():

@@ -123,9 +123,14 @@ class Window:
         self._file = _Recoded(bytes(self.data[self.start : self.end]), self._file, codec)
         self.start, self.end, self.ended, self.codec = 0, 0, False, codec
 
+    @property
+    def codec_of_rows(self) -> str:
+        """The codec of what `original` returns where the stream is recoded, else nothing."""
+        return "utf-8" if self.codec and _handler(self.codec) == "surrogatepass" else self.codec
+
     def original(self, raw: bytes) -> bytes:
         """Return bytes of the buffer as the stream has them; those of UTF-16 and UTF-32 stay in UTF-8."""
-        if not self.codec or _handler(self.codec) == "surrogatepass":
+        if not self.codec or self.codec_of_rows == "utf-8":
             return raw
         return raw.decode("utf-8", "surrogatepass").encode(self.codec, "surrogateescape")
 

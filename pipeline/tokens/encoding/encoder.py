@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 
 from pipeline.errors import TokenizerError
@@ -18,7 +19,7 @@ from pipeline.tokens.encoding.fast import Fast, Unsupported
 from pipeline.tokens.encoding.hard import CHECKED, bounds, checked, hard_strings
 from pipeline.tokens.encoding.ids import Ids, Ints, chosen, exchanged, first_difference, framed, replaced, rows_of
 from pipeline.tokens.encoding.reference import Reference
-from pipeline.tokens.encoding.spans import Pieces, pieces_of, places
+from pipeline.tokens.encoding.spans import Pieces, Space, pieces_of, places
 from pipeline.tokens.encoding.unassigned import unassigned
 from pipeline.tokens.tokenizer import Tokenizer
 
@@ -37,6 +38,17 @@ class Choice(NamedTuple):
 
 
 PROVED = Choice(None, None)
+
+
+class Rendered(NamedTuple):
+    """Conversations' ids, `int64[tokens, 2]` the characters of each token, `bool[conversations]` which ones are spelled.
+
+    The tokens of one that is spelled decode to its very text, and any of them to theirs where no character is cut.
+    """
+
+    ids: Ids
+    characters: Ints
+    spelled: npt.NDArray[np.bool_]
 
 
 class Encoder:
@@ -75,27 +87,38 @@ class Encoder:
             raise _differs(again[place])
         return ids
 
-    def rendered(self, texts: Sequence[str]) -> tuple[Ids, Ints]:
-        """Encode rendered conversations; return ids, and `int64[tokens, 2]` the characters of each token.
+    @cached_property
+    def _decodes_bytes(self) -> bool:
+        """Say whether the tokenizer decodes tokens to their bytes one after the other, those that were added as well."""
+        backend = self.reference.tokenizer.backend
+        decoder = orjson.loads(backend.to_str())["decoder"]
+        added = backend.get_added_tokens_decoder().items()
+        return (
+            decoder is not None
+            and decoder["type"] == "ByteLevel"
+            and self._chat[1].space is Space.NEVER
+            and all(backend.decode([number], skip_special_tokens=False) == token.content for number, token in added)
+        )
 
-        Raises `EncodingDiffers`.
-        """
+    def rendered(self, texts: Sequence[str]) -> Rendered:
+        """Encode rendered conversations; raises `EncodingDiffers`."""
         if self._choice.chat is not None:
-            return self.reference.rendered(texts)
+            return Rendered(*self.reference.rendered(texts), np.zeros(len(texts), np.bool_))
         array, (fast, pieces) = _arrow(texts), self._chat
         ids = fast.encode(array)
         characters, proved = places(pieces, array, ids)
         doubtful = unassigned(array) | ~proved
+        spelled = ~doubtful & self._decodes_bytes
         twice = np.flatnonzero(doubtful | self._checked(array))
         if not len(twice):
-            return ids, characters
+            return Rendered(ids, characters, spelled)
         expected, other = self.reference.rendered([texts[place] for place in twice])
         slow = np.flatnonzero(doubtful[twice])
         characters = exchanged(characters, ids.offsets, np.flatnonzero(doubtful), *rows_of(other, expected.offsets, slow))
         ids = replaced(ids, np.flatnonzero(doubtful), chosen(expected, slow))
         if (place := first_difference(chosen(ids, twice), expected)) is not None:
             raise _differs(texts[twice[place]])
-        return ids, characters
+        return Rendered(ids, characters, spelled)
 
     def _checked(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
         return checked(texts, self._one_in) if self._one_in else np.zeros(len(texts), np.bool_)
@@ -135,7 +158,7 @@ def _chat_reason(encoder: Encoder, hard: Sequence[str], chats: Sequence[str] | N
         return "there are none"
     probes = [*hard, *chats]
     try:
-        found, characters = encoder.rendered(probes)
+        found, characters, _ = encoder.rendered(probes)
     except Unsupported as why:
         return f"gigatoken does not know {why}"
     expected, other = encoder.reference.rendered(probes)

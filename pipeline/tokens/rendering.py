@@ -1,0 +1,46 @@
+"""Messages -> text by a tokenizer's chat template, and the spans that its `{% generation %}` tags enclose."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.tokens.shapes import Shapes, Spans, shapes_of
+from pipeline.tokens.tool_calls import Message
+from pipeline.tokens.unfit import Unfit
+
+GENERATION_TAG = re.compile(r"\{%-?\s*generation\s*-?%\}")
+
+
+class Rendering:
+    """Renders with one template, and the special tokens it may write (`bos_token`, ...)."""
+
+    def __init__(self, template: str, special_tokens: Mapping[str, str]) -> None:
+        self._template, self._special_tokens = template, dict(special_tokens)
+        self._tagged = GENERATION_TAG.search(template) is not None
+        self._shapes: Shapes | None = shapes_of(template, tuple(sorted(special_tokens.items())))
+
+    def jinja(self, messages: Sequence[Message], tools: Any = None) -> tuple[str, Spans | None]:  # noqa: ANN401  JSON
+        """Return a conversation's text, and its tagged spans, None where the template has no tags; raises `Unfit`.
+
+        Conversations of the same roles are rendered once, with places to fill, where the template allows it.
+        """
+        if self._shapes is None or tools is not None:
+            return self.slowly(messages, tools)
+        return self._shapes.fill(messages, self.slowly)
+
+    def slowly(self, messages: Sequence[Message], tools: Any = None) -> tuple[str, Spans | None]:  # noqa: ANN401  JSON
+        """Run the template; raises `Unfit`."""
+        from jinja2 import TemplateError
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        try:
+            texts, spans = render_jinja_template(
+                conversations=[list(messages)],
+                tools=tools,
+                chat_template=self._template,
+                return_assistant_tokens_mask=self._tagged,
+                **self._special_tokens,
+            )
+        except (TemplateError, TypeError) as error:
+            raise Unfit("rendering", f"the template refuses it: {error}") from error
+        return texts[0], spans[0] if self._tagged else None
