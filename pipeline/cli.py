@@ -142,6 +142,7 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
 )
 @click.option("--table", help="The table of a dump or a database.")
 @click.option("--query", help="A SELECT to run on a database.")
+@click.option("--encoding", help="The encoding of tables, dumps and texts, where it is not as the files say.")
 @click.option("--repair", is_flag=True, default=None, help="Mend conversations whose turns are in disorder.")
 @click.option("--retry", metavar="REF", help="Read an artifact's rejected rows again; SOURCES are files of mended ones.")
 @stage_options

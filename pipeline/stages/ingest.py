@@ -56,6 +56,7 @@ def ingest(
     roles: dict[str, Role] | None = None,
     table: str | None = None,
     query: str | None = None,
+    encoding: str | None = None,
     repair: bool = False,
 ) -> Artifact:
     """Read files, folders, globs and live databases into documents; of an archive (zip, tar) each member by its own format.
@@ -68,7 +69,7 @@ def ingest(
     shared = {
         "format": format, "text_column": text_column, "id_column": id_column, "keep_columns": keep_columns,
         "chat_by": chat_by, "role_column": role_column, "order_by": order_by, "roles": roles, "table": table, "query": query,
-        "repair": repair or None,
+        "encoding": encoding, "repair": repair or None,
     }  # fmt: skip
     planned = plan(sources, {key: value for key, value in shared.items() if value is not None})
     with _on_disk(planned, run) as local:

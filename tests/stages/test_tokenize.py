@@ -322,7 +322,7 @@ def test_marks_of_the_template_without_a_token_are_told(run, words):
     lines = []
     chats = parent(run.store, "chats", [[ASK, TELL]])
     tokenize([chats], "t", Run(run.store, run.engine, Listens()), tokenizer=words, chat_template="mistral")
-    assert lines == ["the tokenizer has no token for the chat template's [/INST], [INST]: they are spelled out"]
+    assert lines[0] == "the tokenizer has no token for the chat template's [/INST], [INST]: they are spelled out"
 
 
 @settings(max_examples=50, deadline=None)

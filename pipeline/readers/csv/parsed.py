@@ -10,6 +10,9 @@ from pipeline.documents import STRING
 from pipeline.readers.csv.scan import Dialect, Records
 
 
+MOST_COLUMNS = 4096  # pandas takes a minute and a half for a file of a million
+
+
 def parsed_of(block: Records, names: Sequence[str], dialect: Dialect) -> pa.Table | None:
     """Return the cells of all records, as pandas' C parser reads them, every one a string.
 
@@ -18,6 +21,7 @@ def parsed_of(block: Records, names: Sequence[str], dialect: Dialect) -> pa.Tabl
     """
     data = block.data[: block.rest].tobytes()
     plain = dialect.quote == '"' and dialect.delimiter and not dialect.backslash and not dialect.blanks
+    plain = plain and len(names) <= MOST_COLUMNS
     if not plain or codecs.BOM_UTF8 in data or data.count(b"\r") != data.count(b"\r\n"):
         return None
     import pandas as pd
