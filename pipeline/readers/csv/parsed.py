@@ -9,7 +9,6 @@ import pyarrow as pa
 from pipeline.documents import STRING
 from pipeline.readers.csv.scan import Dialect, Records
 
-
 MOST_COLUMNS = 4096  # pandas takes a minute and a half for a file of a million
 
 
