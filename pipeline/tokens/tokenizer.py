@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ENDOFTEXT, IM_START, IM_END = TRAINED_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 SAVED = {"backend": "tokenizers", "model_max_length": 1000000000000000019884624838656, "tokenizer_class": "TokenizersBackend"}
 SMALLEST_VOCABULARY = 256 + len(TRAINED_SPECIAL)  # every byte has a token, so nothing is unknown
+PLAIN_CLASSES = ("PreTrainedTokenizerFast", "TokenizersBackend")
 KNOWN = {
     "bos_token": ("<s>", "<|begin_of_text|>", "<bos>"),
     "eos_token": ("</s>", "<|end_of_text|>", "<eos>", ENDOFTEXT),
@@ -82,7 +83,8 @@ def load(named: str) -> Tokenizer:
     if path.is_file() and not path.with_name("tokenizer_config.json").exists():
         return _of_file(path)
     if path.exists():
-        return _of_transformers(str(path.parent if path.is_file() else path))
+        folder = path.parent if path.is_file() else path
+        return _of_plain_folder(folder) or _of_transformers(str(folder))
     if named.startswith((".", "/", "~")) or named.count("/") > 1 or path.suffix == ".json":
         raise TokenizerError(
             f"{named}: no such file or folder. Name a folder, a tokenizer.json or a hub name, or --train-tokenizer."
@@ -97,7 +99,7 @@ def reopened(folder: Path) -> Tokenizer:
     template = folder / "chat_template.jinja"
     return Tokenizer(
         _plain(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))),
-        {role: token for role, token in config.items() if role.endswith("_token")},
+        {role: token for role, token in sorted(config.items()) if role.endswith("_token") and token is not None},
         template.read_bytes().decode() if template.exists() else None,
     )
 
@@ -141,6 +143,25 @@ def _known_by_name(backend: tokenizers.Tokenizer) -> dict[str, str]:
     control = Tokenizer(backend, {}).control_tokens
     known = {role: [name for name in names if name in control] for role, names in KNOWN.items()}
     return {role: names[0] for role, names in known.items() if names}
+
+
+def _of_plain_folder(folder: Path) -> Tokenizer | None:
+    """Open a folder without transformers, which takes 4 s to import; None where its classes may make more of it than it says.
+
+    That is so but for the class that adds nothing to a tokenizer.json, whose config names no token which that file lacks.
+    """
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+        if config.get("tokenizer_class") not in PLAIN_CLASSES or isinstance(config.get("chat_template"), list):
+            return None
+        opened = reopened(folder)
+    except Exception:  # the same trouble is met again, and told, by transformers
+        return None
+    named = [*opened.special_tokens.values(), *(token["content"] for token in config.get("added_tokens_decoder", {}).values())]
+    plain = all(isinstance(token, str) and opened.backend.token_to_id(token) is not None for token in named)
+    if not plain or not opened.special_tokens.keys() & {"bos_token", "eos_token"}:
+        return None
+    return opened if opened.chat_template is not None else replace(opened, chat_template=config.get("chat_template"))
 
 
 def _of_transformers(named: str, *, local_only: bool = False) -> Tokenizer:
