@@ -69,9 +69,13 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     tables = None in known
     of_pages = {name for own in known for name in own or ()}
     of_all = {key: value for key, value in shared.items() if key != "format"}
+    beside: dict[str, set[str]] = {}  # settings of an entry: the formats of what it names
+    for source, own in found:
+        beside.setdefault(repr(own), set()).add(source.format)
     checked: dict[str, Settings] = {}
     planned = []
     for source, own in found:
+        own = _meant(source, own, beside[repr(own)])
         key = repr((source.format, own))
         if key not in checked:
             checked[key], wrong = _checked(source, _of_pages(source, of_all, tables, of_pages), of_all, own)
@@ -82,6 +86,16 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     if problems:
         raise RecipeError("ingest", problems)
     return planned
+
+
+def _meant(source: Source, own: Settings, beside: set[str]) -> Settings:
+    """Return what of an entry's settings is for one of its files: of a folder's, not those that only others in it know."""
+    without = {ARCHIVE, *NO_ROWS}
+    if source.alone or source.format in without:
+        return own
+    known = {*fields_of(reader(source.format)), *ROW_FIELDS}
+    elsewhere = {name for format in beside - without for name in fields_of(reader(format))}
+    return {key: value for key, value in own.items() if key in known or key not in elsewhere}
 
 
 def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared: Settings) -> list[str]:

@@ -181,3 +181,14 @@ def test_every_module_of_a_format_has_its_reader_with_help_and_suffixes():
 
 def test_only_pages_archives_and_text_files_have_columns_of_their_own():
     assert [name for name in modules() if columns(name)] == ["html", "text", "warc"]
+
+
+def test_a_folders_setting_is_for_those_of_its_files_whose_reader_knows_it(tmp_path):
+    (tmp_path / "a.html").write_text("<p>Hi</p>")
+    (tmp_path / "b.txt").write_text("Hi")
+    page, text = plan([{"path": str(tmp_path), "engine": "soup"}], {})
+    assert (page[1]["engine"], "engine" in text[1]) == ("soup", False)
+    with pytest.raises(RecipeError, match="no setting 'engin'"):
+        plan([{"path": str(tmp_path), "engin": "soup"}], {})
+    with pytest.raises(RecipeError, match="no setting 'engine'"):
+        plan([{"path": str(tmp_path / "b.txt"), "engine": "soup"}], {})
