@@ -94,6 +94,19 @@ def original(raw: bytes, encoding: str) -> bytes:
     return raw.decode("utf-8", "surrogatepass").encode(encoding, _handler(encoding))
 
 
+def is_utf8(data: bytes) -> bool:
+    """Say whether bytes are UTF-8, whole.
+
+    >>> is_utf8("naïve".encode()), is_utf8("naïve".encode()[:3])
+    (True, False)
+    """
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _wide(start: bytes) -> str:
     """Tell UTF-16 or UTF-32 without a mark: read so, bytes with NULs become a text with line ends and without NULs."""
     rare = start.count(b"\0") * 10 < len(start) and _is_utf8(start)

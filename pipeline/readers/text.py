@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents import STRING, Found, Rejection, Remark, Rows
-from pipeline.readers._encodings import Encoding, chosen, original, recoded
+from pipeline.readers._encodings import Encoding, chosen, is_utf8, original, recoded
 from pipeline.sources import Source, blocks_of
 
 SUFFIXES = (".txt", ".md", ".markdown", ".rst")
@@ -141,7 +141,7 @@ def _rows(parts: Parts, encoding: Encoding, broken_off: bool) -> Iterator[Rows |
     try:
         texts = array.cast(STRING)
     except pa.ArrowInvalid:
-        why |= {index: f"not {encoding.name}" for index, cell in enumerate(cells) if not _is_utf8(cell)}
+        why |= {index: f"not {encoding.name}" for index, cell in enumerate(cells) if not is_utf8(cell)}
     if b"\0" in parts.data:
         why |= {index: "no text: it has NUL bytes" for index, cell in enumerate(cells) if b"\0" in cell}
     lines = parts.lines
@@ -152,11 +152,3 @@ def _rows(parts: Parts, encoding: Encoding, broken_off: bool) -> Iterator[Rows |
         yield Rows(pa.table([texts], schema=SCHEMA), [str(line) for line in lines.tolist()])
     for index, error in sorted(why.items()):
         yield Rejection(str(parts.lines[index]), error, original(cells[index], encoding.name))
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.documents import STRING, Rejection, Rows
-from pipeline.readers._encodings import Encoding, original
+from pipeline.readers._encodings import Encoding, is_utf8, original
 from pipeline.readers.csv.cells import table_of
 from pipeline.readers.csv.parsed import parsed_of
 from pipeline.readers.csv.scan import BROKEN, LOOSE, SOUND, Dialect, Records, scan, soundness
@@ -121,7 +121,7 @@ def _of_block(block: Records, before: int, table: Table) -> Iterator[Rows | Reje
 
 def _why(block: Records, index: int, sound: bool, table: Table) -> str:
     if not sound:
-        utf8 = table.encoding.how and _is_utf8(table.original(block.record(index)))
+        utf8 = table.encoding.how and is_utf8(table.original(block.record(index)))
         return f"the row is UTF-8, not {table.encoding.name}" if utf8 else f"the row is not {table.encoding.name}"
     if block.record(index) == b"\x1a":
         return "the end mark of DOS (Ctrl-Z)"
@@ -143,16 +143,8 @@ def _sound(block: Records, table: Table) -> npt.NDArray[np.bool_]:
     if table.encoding.how and table.encoding.name == "cp1252" and UTF8_AS_CP1252.search(block.data.data):
         for index in range(len(sound)):
             raw = table.original(block.record(index))
-            sound[index] &= raw.isascii() or not _is_utf8(raw)
+            sound[index] &= raw.isascii() or not is_utf8(raw)
     return sound
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _end_marks(block: Records) -> npt.NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.documents import Rejection
+from pipeline.readers._encodings import is_utf8
 from pipeline.readers.html import sniff
 from pipeline.readers.html.decoding import BOMS, DECLARED
 from pipeline.readers.warc.records import BLANK, MOST_BLOCK, MOST_RAW, Record, fields
@@ -123,7 +124,7 @@ def _in_charset(content: bytes, content_type: str) -> bytes:
     if not charset or DECLARED.search(content, 0, 1024) or any(content.startswith(mark) for mark, _ in BOMS):
         return content
     encoding = map_encoding_to_html5(charset, False)
-    if not encoding or (b"\0" not in content and b"\x1b" not in content and _is_utf8(content)):
+    if not encoding or (b"\0" not in content and b"\x1b" not in content and is_utf8(content)):
         return content
     return str(bytes_to_str(content, encoding, errors="replace", fallback_encodings=())).encode()
 
@@ -136,11 +137,3 @@ def _charset(content_type: str) -> str:
     """
     lines = "x\r\n" + content_type.replace("=", ":").replace(";", "\r\n")
     return fields(lines.encode()).get("charset", "").strip("\"'").lower()
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
