@@ -157,9 +157,10 @@ def ingest(
 ) -> None:
     """Read SOURCES (files, folders, globs) into documents.
 
-    HTML, WARC, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, SQLite, text and Markdown, also packed (.gz, .zst,
-    .zip, .tar ...); PostgreSQL, MySQL and MariaDB by URL. What cannot be read goes to rejected/ with its raw bytes, and the
-    rest goes on; `prep rejected` prints it, and --retry reads it again, mended or with other settings.
+    HTML, MHTML, WARC, CSV/TSV, SQL dumps, JSONL/JSON (texts and chats), Parquet, Arrow, SQLite, DuckDB, text and Markdown,
+    also packed (.gz, .zst, .zip, .tar ...) or elsewhere (s3://, gs://, https://); PostgreSQL, MySQL and MariaDB by URL. What
+    cannot be read goes to rejected/ with its raw bytes, and the rest goes on; `prep rejected` prints it, and --retry reads it
+    again, mended or with other settings.
 
     \b
     Example:
