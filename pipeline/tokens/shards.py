@@ -58,7 +58,7 @@ def _index(shard: RowShard, rows: pa.Table) -> pa.Table:
         window[own] = np.load(folder / "pieces.npy", mmap_mode="r")[1][found.number[own]]
     starts, length = _pieces(rows)
     labels = rows["labels"].combine_chunks().flatten().to_numpy() != IGNORED
-    sums = np.concatenate([[0], np.cumsum(labels)])
+    supervised = np.add.reduceat(labels, starts, dtype=np.int32) if len(starts) else np.zeros(0, np.int32)
     columns = [
         pa.repeat(pa.scalar(shard.split, pa.string()), len(found.row)),
         pa.array(found.row),
@@ -66,7 +66,7 @@ def _index(shard: RowShard, rows: pa.Table) -> pa.Table:
         artifacts,
         pa.array(window),
         pa.array(length.astype(np.int32)),
-        pa.array((sums[starts + length] - sums[starts]).astype(np.int32)),
+        pa.array(supervised),
     ]
     return pa.Table.from_arrays(columns, schema=INDEX)
 
