@@ -31,6 +31,15 @@ class Frame(NamedTuple):
         """Return the encoding of a row."""
         return str(self.settings.get("encoding") or "utf-8")
 
+    def bytes_of(self, raw: Raw) -> bytes:
+        """Return a row's bytes, in the source's encoding where that knows them."""
+        if isinstance(raw, bytes):
+            return raw
+        try:
+            return raw.encode(self.encoding)
+        except UnicodeEncodeError:
+            return raw.encode()
+
     def around(self, raw: Raw) -> tuple[bytes, dict[str, str]]:
         """Put a row into its frame; a text that the encoding does not know is put there in UTF-8, and a setting says so."""
         if isinstance(raw, bytes):

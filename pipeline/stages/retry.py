@@ -129,7 +129,7 @@ class Origins:
 
     def read(self, name: str, at: str, raw: Raw) -> Iterator[pa.Table | Rejection | Remark]:
         """Read a row again; what yields nothing at all is a rejection."""
-        held = raw.encode() if isinstance(raw, str) else raw
+        held = self.frames.get(name, Frame()).bytes_of(raw)
         try:
             source, settings = self._source(name, raw)
         except (SourceError, RecipeError) as error:
@@ -137,7 +137,7 @@ class Origins:
             return
         met = False
         for found in documents(source, settings, self.plan.work, place=at):
-            met = met or not isinstance(found, Remark)
+            met = met or isinstance(found, Rejection) or (isinstance(found, pa.Table) and found.num_rows > 0)
             yield found._replace(place=at, raw=held) if isinstance(found, Rejection) else found
         if not met:
             yield Rejection(at, "nothing to read", held)

@@ -160,6 +160,16 @@ def test_a_row_of_a_csv_file_is_mended_in_its_encoding_and_with_its_delimiter(ru
     assert again.manifest.rows["rejected"] == 0
 
 
+def test_a_row_that_stays_rejected_keeps_its_sources_encoding(run, tmp_path):
+    path = tmp_path / "posts.csv"
+    path.write_bytes("id;body\n1;Käse\n2\n".encode("cp1252"))
+    first = ingest([str(path)], "posts", run, text_column="body")
+    again = retry(first, "posts", run, rows={("posts.csv", "2"): ["2;Brötchen;zu viel"]})
+    (row,) = rows_of(again, "rejected")
+    assert row["raw"] == "2;Brötchen;zu viel".encode("cp1252")
+    assert [row["raw"] for row in rejected(again)] == ["2;Brötchen;zu viel"]
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
