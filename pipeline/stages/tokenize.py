@@ -137,9 +137,12 @@ def tokenize(
         names = np.repeat([places[shard.artifact] for shard in shards], encoded.documents)
         times = layout.copies(encoded, names, numbers["epochs"], numbers["mix"], held)
         totals: list[dict[str, Any]] = []
+        written = 0
         for split, chosen in zip(SPLITS, (~held, held), strict=True):
             rows = layout.taken(encoded, chosen, times, Wanted(packing, sequence_length, seed))
-            totals.append(_written(plan, encoded, rows, split, shards, len(totals), run))
+            total, files = _written(plan, encoded, rows, split, shards, written, run)
+            totals.append(total)
+            written += files
         mixed_out = _mixed_out(plan, encoded, times, shards, run)
         describe(draft.path, identity.fingerprint)
         removed = {filter_: sum(answer["removed"][filter_] for answer in answers) for filter_ in FILTERS}
@@ -391,18 +394,18 @@ def _unfit_entries(documents: pa.Table, unfit: dict[int, Unfit]) -> pa.Table:
 
 def _written(
     plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, shards: Sequence[Shard], before: int, run: Run
-) -> dict[str, Any]:
-    """Write the rows of a split; return its counts."""
+) -> tuple[dict[str, Any], int]:
+    """Write the rows of a split, `before` files of the index being those of others; return its counts, and how many it has."""
     work = plan.draft / "work" / split
     places = layout.place_all(encoded, rows, work / "places")
     sorted_ = [work / "sorted" / place.name for place in places]
     moves = list(zip(encoded.folders, places, sorted_, strict=True))
     list(run.progress.track(f"tokenize, {split}: sorting", run.engine.map(_sort, moves), len(moves)))
     step = max(1, row_shards.SHARD_TOKENS // plan.sequence_length)
-    refs, first_index = [shard.artifact for shard in shards], before and len(list((plan.draft / "index").glob("*.parquet")))
+    refs = [shard.artifact for shard in shards]
     tasks = [
         row_shards.RowShard(
-            plan.draft, split, number, first_index + number, first, min(first + step, rows.rows), sorted_, encoded.folders, refs
+            plan.draft, split, number, before + number, first, min(first + step, rows.rows), sorted_, encoded.folders, refs
         )
         for number, first in enumerate(range(0, rows.rows, step))
     ]
@@ -410,7 +413,7 @@ def _written(
     shutil.rmtree(work)
     total = {name: sum(count[name] for count in counts) for name in ("rows", "tokens", "supervised_tokens")}
     filled = total["tokens"] / (total["rows"] * plan.sequence_length) if total["rows"] else 0.0
-    return {"split": split, **total, "filled": round(filled, 4)}
+    return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
 
 
 def _sort(move: tuple[Path, Path, Path]) -> None:

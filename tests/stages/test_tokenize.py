@@ -239,23 +239,34 @@ def test_two_workers_write_the_same_bytes_as_one(tmp_path):
     assert made[0].ref == made[1].ref
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words):
+@pytest.mark.parametrize("step", range(6), ids=["encoding", "sorting", "writing", "sorting 2", "writing 2", "mixing"])
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words, monkeypatch, step):
+    monkeypatch.setattr("pipeline.tokens.shards.SHARD_TOKENS", 10)
+    settings = {"tokenizer": words, "validation": 0.4, "sequence_length": 6, "mix": {"one": 0.8, "two": 0.2}}
+    settings |= {"validation_similarity": None}
+    texts = {"one": (["the mill"] * 5, ["the river runs"] * 5), "two": (["mill mill"] * 9,)}
+    parents = lambda store: [parent(store, name, *shards) for name, shards in texts.items()]
     first = Run(Store(tmp_path / "first"), Local(1))
-    texts = ["the mill"] * 3, ["the river runs"] * 3
-    whole = unpacked([parent(first.store, "texts", *texts)], "t", first, tokenizer=words)
+    whole = tokenize(parents(first.store), "t", first, **settings)
 
     class KilledError(Exception):
         pass
 
-    class DiesAfterOne(Local):
+    class Dies(Local):
+        steps = 0
+
         def map(self, task, items):
-            yield task(next(iter(items)))
+            todo = list(items)
+            self.steps += 1
+            if self.steps <= step:
+                return map(task, todo)
+            task(todo[0])
             raise KilledError
 
     store = Store(tmp_path / "second")
     with pytest.raises(KilledError):
-        tokenize([parent(store, "texts", *texts)], "t", Run(store, DiesAfterOne(1)), tokenizer=words)
-    again = unpacked([parent(store, "texts", *texts)], "t", Run(store, Local(1)), tokenizer=words)
+        tokenize(parents(store), "t", Run(store, Dies(1)), **settings)
+    again = tokenize(parents(store), "t", Run(store, Local(1)), **settings)
     assert content(again) == content(whole)
 
 
