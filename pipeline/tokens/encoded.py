@@ -21,7 +21,7 @@ import pyarrow as pa
 from pipeline.artifacts import atomic
 from pipeline.documents import flat_text
 from pipeline.tokens import split
-from pipeline.tokens.packed_rows import SpillWriter
+from pipeline.tokens.packed_rows import SpillWriter, save
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
 Overlong = Literal["auto", "split", "truncate", "drop", "error"]
@@ -79,12 +79,6 @@ IDS = pa.schema([pa.field("id", pa.large_string())])
 def one_chunk(column: pa.ChunkedArray) -> pa.LargeStringArray:
     """Return a column of strings in one piece."""
     return pa.concat_arrays([pa.array([], pa.large_string()), *(chunk.cast(pa.large_string()) for chunk in column.chunks)])
-
-
-def save(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write an array, whole or not at all."""
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.save(file, array)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class SpillWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._files.__exit__(kind, error, trace)
         if kind is None:
-            _save(self._spill / "lengths.npy", np.concatenate(self._lengths))
+            save(self._spill / "lengths.npy", np.concatenate(self._lengths))
 
     def write(self, tokens: Tokens, ranges: Rows) -> None:
         """Append ranges of a batch's tokens, each a document that stays whole."""
@@ -95,7 +95,7 @@ def place(to: Path, rows: Numbers, lengths: Numbers, starts: Numbers | None = No
     numbers = np.arange(len(rows)) if numbers is None else numbers
     order = np.argsort(rows, kind="stable")
     index = np.stack([column[order].astype(np.int64) for column in (rows, starts, lengths, numbers)])
-    _save(to / "index.npy", index, durable=False)
+    save(to / "index.npy", index, durable=False)
 
 
 def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = None) -> None:
@@ -111,7 +111,7 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
             _moved(codes, start[at:stop], length[at:stop]).tofile(file)
             at = stop
-    _save(to / "index.npy", np.stack([row, offsets[:-1], length, number]), durable=False)
+    save(to / "index.npy", np.stack([row, offsets[:-1], length, number]), durable=False)
 
 
 def gather(spills: Sequence[Path], first: int, stop: int) -> pa.Table:
@@ -163,7 +163,8 @@ def _codes(spill: Path) -> Int32s:
     return read_only(np.asarray(np.memmap(file, np.int32, "r")) if file.stat().st_size else np.zeros(0, np.int32))
 
 
-def _save(path: Path, array: npt.NDArray[Any], *, durable: bool = True) -> None:
+def save(path: Path, array: npt.NDArray[Any], *, durable: bool = True) -> None:
+    """Write an array, whole or not at all; what is not durable may be lost with the machine."""
     with atomic(path, durable=durable) as temporary, temporary.open("wb") as file:
         np.save(file, array)
 

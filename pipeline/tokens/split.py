@@ -1,8 +1,8 @@
 """Documents -> which of them are held out for validation, so that nothing of what is validated was trained.
 
 Documents that are near duplicates, directly or through others, and on wish those of one source, form a group, and a group is
-trained or held out whole. Which of the two follows from the ids of its documents alone: new data moves a group only where a
-document joins it whose id hashes lower than all others'.
+trained or held out whole. Which of the two follows from the ids of its documents: new data moves a group only where a document
+joins it whose id hashes lower than all others', or where so much comes that the group is no longer too large to be held out.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import pyarrow as pa
 from filters import clusters, kernels
 from filters.minhash import near_duplicates, shingles
 from pipeline.documents import Offsets
+from pipeline.tokens.packed_rows import save
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
@@ -33,7 +34,7 @@ def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> Non
         ("sizes", np.diff(found.offsets)),
         ("hashes", found.hashes),
     ):
-        np.save(place.with_name(f"{place.name}.{name}.npy"), array)
+        save(place.with_name(f"{place.name}.{name}.npy"), array)
 
 
 def near(places: Sequence[Path], threshold: float) -> Ints:
