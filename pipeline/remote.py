@@ -23,7 +23,7 @@ from pipeline.sources import Source, printable
 DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 PLAIN = {"client_kwargs": {"auto_decompress": False}, "headers": {"Accept-Encoding": "identity"}}  # a web file as it lies there
 START = 1 << 20  # bytes by which the format of a file without a suffix is told; bzip2 packs 900 kB into one piece
-AT_ONCE = 8  # files on their way; one of 50 kB takes 30 ms, nearly all of it waiting
+AT_ONCE = 8  # files on their way
 VERSIONS = ("ETag", "etag", "generation", "md5Hash")
 OF_THIS_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
