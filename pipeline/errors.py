@@ -131,6 +131,8 @@ def without_passwords(text: str) -> str:
 
     >>> without_passwords("no such file: mysql://me:secret@host/shop?password=secret")
     'no such file: mysql://me:***@host/shop?password=***'
+    >>> without_passwords("https://b.example/a.csv?X-Amz-Signature=secret&x=1")
+    'https://b.example/a.csv?X-Amz-Signature=***&x=1'
     """
     text = re.sub(r"(?<=://)([^\s:/@]*):(?!PASSWORD@)\S*@", r"\1:***@", text)
     text = re.sub(r"(?i)([?&](?:x-amz-[\w-]+|x-goog-[\w-]+|signature|sig|token|awsaccesskeyid)=)[^\s&'\"]+", r"\1***", text)

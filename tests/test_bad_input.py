@@ -284,6 +284,12 @@ def test_a_ref_that_is_not_there(command):
     assert refused(command, "nope") == "no artifact 'nope' in store. `prep list` shows what there is."
 
 
+def test_a_parent_that_lacks_the_stage_between():
+    ref = made("ingest", "posts.csv", "--text-column", "body").ref
+    expected = f"no clean artifact 'posts' in store, but {ref}. Run `prep clean` on it first."
+    assert refused("tokenize", "posts", "--train-tokenizer") == expected
+
+
 def test_a_parent_of_the_wrong_stage():
     made("ingest", "posts.csv", "--text-column", "body")
     ref = made("clean").ref
