@@ -70,7 +70,7 @@ def test_the_commands_are_listed_in_the_order_of_the_flow():
     lines = prep("--help").output.partition("Commands:")[2].split("\n")
     assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == [
         "ingest", "tables", "clean", "plan", "tokenize", "train", "run",
-        "export", "list", "show", "diff", "slop", "rejected", "why", "verify",
+        "export", "list", "show", "diff", "slop", "rejected", "why", "verify", "gc",
     ]  # fmt: skip
 
 

@@ -1,12 +1,12 @@
 """`prep`: one thin command a stage: parse, call, print. Heavy imports stand inside the commands that need them.
 
 Read group.py for what becomes of errors, options.py for the flags that all share, then the commands in the order of the flow:
-ingest.py, clean.py, tokenize.py, train.py, run.py, export.py, look.py.
+ingest.py, clean.py, tokenize.py, train.py, run.py, export.py, look.py, store.py.
 """
 
 import click
 
-from pipeline.cli import clean, export, ingest, look, run, tokenize, train
+from pipeline.cli import clean, export, ingest, look, run, store, tokenize, train
 from pipeline.cli.group import Prep
 
 COMMANDS = (
@@ -24,7 +24,8 @@ COMMANDS = (
     clean.slop,
     ingest.rejected,
     look.why,
-    look.verify,
+    store.verify,
+    store.gc,
 )
 
 

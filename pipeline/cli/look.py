@@ -107,28 +107,3 @@ def why(document: str, store: str, as_json: bool) -> None:
         say_json(lines)
     else:
         click.echo("\n".join(lines))
-
-
-@click.command()
-@click.argument("ref")
-@store_option
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def verify(ref: str, store: str, as_json: bool) -> None:
-    """Recompute the checksums of an artifact's files.
-
-    \b
-    Example:
-      prep verify clean/wiki@8c2f
-    """
-    from pipeline.artifacts import Store
-    from pipeline.errors import BrokenArtifact
-    from pipeline.progress import say_json
-
-    found = Store(store).find(ref)
-    problems = found.verify()
-    if problems:
-        raise BrokenArtifact("\n".join([f"{found.ref}: broken. Remove the folder and run its stage again.", *problems]))
-    if as_json:
-        say_json({"ref": found.ref, "files": len(found.manifest.files), "problems": []})
-    else:
-        click.echo(f"{found.ref}: {len(found.manifest.files)} files as the manifest says")
