@@ -17,7 +17,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +35,7 @@ from pipeline.errors import (
 )
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
 STAGES = ("ingest", "clean", "tokenize", "train")
@@ -138,6 +139,8 @@ class Draft:
         self.work = self.path / "work"
         self._done = self.path / ".done"
         self._started = time.time()
+        self._sealing = ThreadPoolExecutor()
+        self._sealed: dict[str, Future[dict[str, Any]]] = {}
 
     def __enter__(self) -> "Draft":
         with refusals(self.path):
@@ -174,7 +177,13 @@ class Draft:
             shutil.rmtree(self._done)
 
     def __exit__(self, *_: object) -> None:
+        self._sealing.shutdown(cancel_futures=True)
         os.close(self._lock)
+
+    def seal(self, path: Path) -> None:
+        """Begin to put a file that will not change any more on the disk, whoever wrote it, and to hash it for the manifest."""
+        name = path.relative_to(self.path).as_posix()
+        self._sealed[name] = self._sealing.submit(_entry, self.path, name)
 
     def publish(
         self, rows: dict[str, int], *, counts: Iterable[dict[str, Any]] = (), versions: dict[str, str], run: dict[str, Any]
@@ -184,8 +193,11 @@ class Draft:
         if rows["in"] != rows["kept"] + rows["removed"] + rows["rejected"]:
             raise RowsLost(self.ref, rows)
         names = [name for name in sorted(_files_below(self.path)) if name != LOCK and not name.startswith("work/")]
-        with ThreadPoolExecutor() as pool:
-            files = list(pool.map(lambda name: _entry(self.path, name), [name for name in names if not name.endswith(".tmp")]))
+        for name in names:
+            if name not in self._sealed and not name.endswith(".tmp"):
+                self.seal(self.path / name)
+        with refusals(self.path):
+            files = [self._sealed[name].result() for name in names if name in self._sealed]
         self._count(rows, files)
         run = {**run, "seconds": round(time.time() - self._started, 3), "finished": _utc_now()}
         identity = self.identity
@@ -200,7 +212,8 @@ class Draft:
                 leftover.unlink()
         with atomic(self.path / MANIFEST) as temporary:
             temporary.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (self.path / LOCK).unlink()
+        with refusals(self.path):
+            (self.path / LOCK).unlink(missing_ok=True)
         return Artifact(self.path, manifest)
 
     def _count(self, rows: dict[str, int], files: list[dict[str, Any]]) -> None:
@@ -266,6 +279,7 @@ class Store:
             return None
         with contextlib.suppress(OSError):  # a store that is read-only still answers
             os.utime(path / MANIFEST)
+            (path / LOCK).unlink(missing_ok=True)  # of a run that ended between the manifest and its removal
         return _load(path)
 
     def draft(self, identity: Identity, name: str) -> Draft:
@@ -327,6 +341,14 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def save(array: "npt.NDArray[Any]", path: Path, *, durable: bool = True) -> None:
+    """Write an array that `np.load` reads, whole or not at all; raises `StoreError` where the disk refuses."""
+    import numpy as np
+
+    with atomic(path, durable=durable) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
 @contextlib.contextmanager
 def refusals(path: Path) -> Iterator[None]:
     """Turn an `OSError` into a `StoreError` that says what the disk refused, and where."""
@@ -348,6 +370,8 @@ def _files_below(root: Path) -> Iterator[str]:
 
 def _entry(root: Path, name: str) -> dict[str, Any]:
     path = root / name
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
     entry: dict[str, Any] = {"path": name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
     if path.suffix == ".parquet":
         entry["rows"] = parquet_rows(path)

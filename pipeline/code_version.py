@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-LIBRARIES = ("ftfy", "numba", "polars", "pyarrow", "resiliparse", "tokenizers", "transformers")
+LIBRARIES = ("ftfy", "gigatoken", "numba", "polars", "pyarrow", "resiliparse", "tokenizers", "transformers")
 
 
 @cache

@@ -4,6 +4,8 @@ A section is given once, or once for each data set:
 
     ingest: {sources: [pages/]}                    one artifact, by the recipe's name
     ingest: {web: {sources: ...}, chats: {...}}    two; `clean` takes each in turn, `tokenize` both
+
+A stage is imported where it is run: a command starts in half the time without the libraries of the others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,25 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline import phrase_lists
 from pipeline.artifacts import STAGES, Artifact
-from pipeline.cleaning.plan import plan
 from pipeline.configs_folder import configs_folder
 from pipeline.errors import PrepError, RecipeError, UsageError
-from pipeline.preview import preview
 from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
-from pipeline.rejections import mended
 from pipeline.run import Run
-from pipeline.source_plan import default_name, problems_of_sources
-from pipeline.stages.clean import clean, trial
-from pipeline.stages.ingest import ingest
-from pipeline.stages.retry import retry
-from pipeline.stages.tokenize import tokenize
-from pipeline.stages.train import train
 
 Settings = dict[str, Any]
 NO_INGEST = "ingest: the section is missing; it needs at least {sources: [...]}"
-INGEST_FIELDS: Fields = {"sources": (str | list[str | dict[str, Any]], ...), **fields_of(ingest)}
 
 
 def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = False) -> Recipe:
@@ -48,6 +39,8 @@ def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = Fals
 
 def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[str], flags: Settings) -> Iterator[Artifact]:
     """Run ingest for what the command line names, else for each data set of the recipe."""
+    from pipeline.source_plan import default_name
+
     if sources:
         section = recipe.section("ingest")
         own = section if isinstance(section, Mapping) and "sources" in section else {}
@@ -63,6 +56,9 @@ def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[
 
 def retry_one(recipe: Recipe, run: Run, *, ref: str, rows: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Read an ingest artifact's rejected rows again: mended ones from files, or all; recipe and flags change settings."""
+    from pipeline.rejections import mended
+    from pipeline.stages.retry import retry
+
     parent = _parents("ingest", [ref], recipe, run)[0]
     section = recipe.section("ingest")
     own = {key: value for key, value in section.items() if key != "sources"} if isinstance(section, Mapping) else {}
@@ -73,6 +69,8 @@ def clean_all(
     recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, slop_lists: Sequence[str]
 ) -> Iterator[Artifact]:
     """Run clean for each parent: those named, else the recipe's data sets, else the newest of ingest."""
+    from pipeline.stages.clean import clean
+
     planned = list(_cleanings(recipe, run, refs, slop_lists))
     if name and len(planned) > 1:
         raise UsageError("--name is for one artifact, and here are several. Clean them one by one.")
@@ -84,6 +82,9 @@ def preview_all(
     recipe: Recipe, run: Run, *, refs: Sequence[str], slop_lists: Sequence[str], samples: int
 ) -> Iterator[tuple[Artifact, list[dict[str, Any]]]]:
     """Try clean for each parent as `clean_all` would run it; yield each trial with its preview, and keep nothing of it."""
+    from pipeline.preview import preview
+    from pipeline.stages.clean import trial
+
     for parent, steps in _cleanings(recipe, run, refs, slop_lists):
         with trial(parent, run, steps=steps) as tried:
             yield tried, preview(tried, samples)
@@ -93,6 +94,9 @@ def _cleanings(
     recipe: Recipe, run: Run, refs: Sequence[str], slop_lists: Sequence[str]
 ) -> Iterator[tuple[Artifact, Sequence[Any]]]:
     """Return what is to be cleaned, each with its checked steps."""
+    from pipeline import phrase_lists
+    from pipeline.cleaning.plan import plan
+
     for slop_list in slop_lists:
         phrase_lists.load(slop_list)
     section = recipe.section("clean")
@@ -108,6 +112,8 @@ def _cleanings(
 
 def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Run tokenize over all parents: those named, else the recipe's data sets, else the newest of clean."""
+    from pipeline.stages.tokenize import tokenize
+
     parents = _parents("clean", refs, recipe, run)
     settings = _checked(recipe, "tokenize", fields_of(tokenize), _with_flags(recipe.section("tokenize"), flags))
     return tokenize(parents, name or _name(recipe) or parents[0].manifest.name, run, **settings)
@@ -115,6 +121,8 @@ def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | N
 
 def train_one(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Run train on the parent named, else the newest of tokenize."""
+    from pipeline.stages.train import train
+
     parent = _parents("tokenize", refs, recipe, run)[0]
     settings = _checked(recipe, "train", fields_of(train), _with_flags(recipe.section("train"), flags))
     return train(parent, name or _name(recipe) or parent.manifest.name, run, **settings)
@@ -139,6 +147,11 @@ def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
 
 def problems_of(recipe: Recipe) -> list[str]:
     """Return every problem of a recipe's sections."""
+    from pipeline.cleaning.plan import plan
+    from pipeline.source_plan import problems_of_sources
+    from pipeline.stages.tokenize import tokenize
+    from pipeline.stages.train import train
+
     problems = unknown_sections(recipe)
     if not recipe.section("ingest"):
         problems.append(NO_INGEST)
@@ -150,7 +163,7 @@ def problems_of(recipe: Recipe) -> list[str]:
         ]
     data_sets = _data_sets(recipe, "ingest")
     for name, section in data_sets.items():
-        settings, wrong = check(INGEST_FIELDS, section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")
+        settings, wrong = check(_ingest_fields(), section, "ingest" if len(data_sets) == 1 else f"ingest, {name}")
         named = settings.pop("sources", [])
         problems += wrong or problems_of_sources(named, {key: value for key, value in settings.items() if value is not None})
     steps = recipe.section("clean")
@@ -205,8 +218,16 @@ def _data_sets(recipe: Recipe, stage: str) -> dict[str, Any]:
     return {_name(recipe) or Path(recipe.where).stem: section}
 
 
+def _ingest_fields() -> Fields:
+    from pipeline.stages.ingest import ingest
+
+    return {"sources": (str | list[str | dict[str, Any]], ...), **fields_of(ingest)}
+
+
 def _ingest(recipe: Recipe, name: str, given: object, run: Run) -> Artifact:
-    settings = _checked(recipe, "ingest", INGEST_FIELDS, given)
+    from pipeline.stages.ingest import ingest
+
+    settings = _checked(recipe, "ingest", _ingest_fields(), given)
     sources = settings.pop("sources")
     return ingest([sources] if isinstance(sources, str) else sources, name, run, **settings)
 

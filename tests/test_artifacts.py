@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.artifacts import Identity, Store, atomic, canonical, checked_name, remembered
+from pipeline.artifacts import Identity, Store, atomic, canonical, checked_name, remembered, save
 from pipeline.errors import (
     AmbiguousRef,
     ArtifactNotFound,
@@ -199,6 +200,33 @@ def test_a_manifest_lists_every_file_with_size_rows_and_checksum(store):
     assert {key: entry[key] for key in ("path", "rows")} == {"path": "documents/00000.parquet", "rows": 3}
     assert entry["bytes"] == (made.path / "documents/00000.parquet").stat().st_size
     assert len(entry["sha256"]) == 64
+
+
+def test_a_sealed_file_is_in_the_manifest_as_it_was_then(store):
+    with store.draft(Identity("tokenize", {}), "wiki") as draft:
+        for number in range(2):
+            with atomic(draft.path / "tokens" / f"{number}.arrow", durable=False) as temporary:
+                temporary.write_bytes(b"row")
+        draft.seal(draft.path / "tokens" / "1.arrow")
+        made = draft.publish({}, versions={}, run={})
+    assert [entry["path"] for entry in made.manifest.files] == ["tokens/0.arrow", "tokens/1.arrow"]
+    assert made.verify() == []
+
+
+def test_a_file_that_cannot_be_sealed_is_told_when_publishing(store):
+    with store.draft(Identity("tokenize", {}), "wiki") as draft:
+        path = draft.path / "tokens" / "0.arrow"
+        draft.seal(path)
+        with atomic(path) as temporary:
+            temporary.write_bytes(b"row")
+        with pytest.raises(StoreError, match="No such file or directory"):
+            draft.publish({}, versions={}, run={})
+
+
+def test_an_array_is_read_back_as_it_was_saved(tmp_path):
+    save(np.arange(3), tmp_path / "deep" / "numbers.npy")
+    assert np.load(tmp_path / "deep" / "numbers.npy").tolist() == [0, 1, 2]
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["numbers.npy"]
 
 
 def test_a_draft_is_kept_after_an_exception(store):

@@ -1,13 +1,11 @@
 """Tables and arrays that a run writes for itself, read back without copying."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.artifacts import atomic
+from pipeline.artifacts import save as save
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -19,9 +17,3 @@ def write(table: pa.Table, path: Path) -> None:
 def read(path: Path) -> pa.Table:
     """Read a table that `write` wrote, memory-mapped."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-
-
-def save(array: npt.NDArray[Any], path: Path, *, durable: bool = True) -> None:
-    """Write an array that `np.load` reads; raises `StoreError` where the disk refuses."""
-    with atomic(path, durable=durable) as temporary, temporary.open("wb") as file:
-        np.save(file, array)

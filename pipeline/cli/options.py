@@ -36,7 +36,8 @@ def stage_options(command: Command) -> Command:
         from pipeline.run import Run
 
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells those without torch that they lack it
-        local = Local(workers)
+        stage = command.__name__ if command.__name__ in ("ingest", "clean", "tokenize") else None
+        local = Local(workers, stage)
         try:
             command(run=Run(Store(store), local, Terminal(quiet=quiet)), **given)
         finally:

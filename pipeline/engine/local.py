@@ -1,12 +1,13 @@
 """The local engine: worker processes on this machine; a single worker, or a single item, is done in this process."""
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
@@ -18,11 +19,18 @@ Answer = TypeVar("Answer")
 
 
 class Local:
-    """Runs tasks on this machine's cores."""
+    """Runs tasks on this machine's cores; workers that are told a `stage` are born with its code."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, stage: str | None = None) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool: ProcessPoolExecutor | None = None
+        if self.workers > 1:  # what workers are forked from takes a second to import, as this process does meanwhile
+            code = [f"pipeline.stages.{stage}"] if stage else []
+            multiprocessing.set_forkserver_preload(["pipeline.engine.preloaded", *code])
+            multiprocessing.forkserver.ensure_running()
+        from pipeline.engine.lean import lean
+
+        lean()
 
     def map(self, task: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Run a task for each item, in order; at most two items a worker are under way, so answers do not pile up."""
@@ -45,6 +53,7 @@ class Local:
         finally:
             for future in running:
                 future.cancel()
+            wait(running)
 
     def close(self) -> None:
         """End the workers."""
@@ -55,7 +64,6 @@ class Local:
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["pipeline.stages.ingest", "pipeline.stages.clean", "pipeline.stages.tokenize"])
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         return self._pool
 

@@ -1,23 +1,25 @@
 """Tokenize: clean documents -> rows of token ids, labels and positions that a trainer takes as they are.
 
     a task a shard     documents -> tokens, each conversation rendered, labelled and proved; they wait in spills
+    beside it          the fast encoder is proved equal to the tokenizer's own, or all is encoded again
     once               all lengths -> what is held out, how often each document is taken, and the row of each piece
-    a task a shard     its tokens in the order of rows
+    a task a shard     where there are many, its tokens in the order of rows
     a task some rows   Arrow shards of whole rows, and the index of what they hold
 
 A text is trained whole; a conversation is rendered by the chat template, trained where the assistant speaks, and proved (see
 `pipeline.tokens.masks`). What fails a proof, is too long or trains nothing goes to the ledger with the reason.
 """
 
-import contextlib
 import hashlib
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,37 +27,29 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
-from pipeline.documents import EDITS, STRING, flat_text, kind_of, ledger, ledger_schema
-from pipeline.errors import BrokenArtifact, TokenizerError, UsageError, did_you_mean
+from pipeline.documents import EDITS, flat_text, ledger, ledger_schema
+from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
-from pipeline.tokens import layout
+from pipeline.tokens import layout, proof
 from pipeline.tokens import shards as row_shards
-from pipeline.tokens.chat import Chat, Unfit, rendered_sample, template_text
-from pipeline.tokens.encoded import Cut, Encoded, Overlong, ShardWriter, cut, gathered, ids_of
-from pipeline.tokens.encoding.encoder import Choice, Encoder, EncodingDiffers, choose
-from pipeline.tokens.encoding.hard import sample
+from pipeline.tokens.chat import Chat, template_text
+from pipeline.tokens.encoded import Encoded, Overlong, ShardWriter, gathered, ids_of
+from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
+from pipeline.tokens.encoding.fast import Unsupported
 from pipeline.tokens.files import SPLITS, describe
 from pipeline.tokens.layout import Packing, Wanted
-from pipeline.tokens.masks import TrainOn, encode, probe
+from pipeline.tokens.masks import probe
 from pipeline.tokens.packed_rows import exchange
-from pipeline.tokens.rows import SHORTEST, Ints, Tokens, counted, encode_texts
+from pipeline.tokens.parents import Shard, batches, columns_of, reading, shards_of
+from pipeline.tokens.rows import SHORTEST, Ints
+from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened, train
-from pipeline.tokens.tool_calls import conversations
 
 VERSION = 4  # of what the stage does with the same settings; it enters the fingerprint
-FILTERS = ("chat_template", "sequence_length", "supervised_tokens")
 SLOW = Choice(*["the fast encoder erred"] * 2)
-BATCH = 1024  # documents encoded at a time: enough to keep the encoder's threads busy, small beside a shard
+UNSORTED = 1 << 28  # tokens, 1 GB: so many are still in memory, where documents are picked from all over as fast as in order
 
 Shares = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-
-
-class Shard(NamedTuple):
-    """A parent's shard of documents."""
-
-    number: int
-    path: Path
-    artifact: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +57,7 @@ class Plan:
     """What every task of a run knows; the tokenizer lies in the draft."""
 
     draft: Path
-    sequence_length: int
-    train_on: TrainOn
-    overlong: Overlong
+    bounds: Bounds
     near: bool
     choice: Choice
 
@@ -114,8 +106,8 @@ def tokenize(
     """
     _check(parents, tokenizer, train_tokenizer, vocab_size, sequence_length, validation)
     numbers = {key: _numbered(parents, key, given) for key, given in (("mix", mix), ("epochs", epochs))}
-    shards = _shards(parents)
-    chats = any(kind_of(_columns(shard.path)) == "chat" for shard in shards)
+    shards = shards_of(parents)
+    chats = any(shard.kind == "chat" for shard in shards)
     what, make = _choose(shards, chats, tokenizer, vocab_size, chat_template)
     recipe = {
         "version": VERSION, "tokenizer": what, "sequence_length": sequence_length, "overlong": overlong, "train_on": train_on,
@@ -127,20 +119,20 @@ def tokenize(
         return known
     with run.store.draft(identity, name) as draft:
         _settle(draft, make, chats, run)
-        choice = _chosen(draft, shards, chats, run)
         near = validation > 0 and validation_similarity is not None
-        plan = Plan(draft.path, sequence_length, train_on, overlong, near, choice)
+        plan = Plan(draft.path, Bounds(sequence_length, train_on, overlong), near, proof.hope(shards))
         answers = _answers(plan, shards, run)
         encoded = gathered([plan.folder(shard.number) for shard in shards])
         held = layout.held_out(encoded, validation, validation_by, validation_similarity)
         places = {parent.ref: number for number, parent in enumerate(parents)}
         names = np.repeat([places[shard.artifact] for shard in shards], encoded.documents)
         times = layout.copies(encoded, names, numbers["epochs"], numbers["mix"], held)
+        refs = [shard.artifact for shard in shards]
         totals: list[dict[str, Any]] = []
         written = 0
         for split, chosen in zip(SPLITS, (~held, held), strict=True):
             rows = layout.taken(encoded, chosen, times, Wanted(packing, sequence_length, seed))
-            total, files = _written(plan, encoded, rows, split, shards, written, run)
+            total, files = _written(draft, plan, encoded, rows, split, refs, written, run)
             totals.append(total)
             written += files
         mixed_out = _mixed_out(plan, encoded, times, shards, run)
@@ -182,11 +174,6 @@ def _check(
         raise UsageError(f"--validation {validation} is no share of the documents. Give 0 or more, and less than 1.")
 
 
-def _shards(parents: Sequence[Artifact]) -> list[Shard]:
-    files = [(path, parent.ref) for parent in parents for path in parent.files("documents")]
-    return [Shard(number, path, ref) for number, (path, ref) in enumerate(files)]
-
-
 def _choose(
     shards: Sequence[Shard], chats: bool, tokenizer: str | None, vocab_size: int, chat_template: str | None
 ) -> tuple[dict[str, Any], Callable[[], Tokenizer]]:
@@ -209,29 +196,8 @@ def _choose(
 
 def _texts(shards: Sequence[Shard]) -> Iterator[list[str]]:
     for shard in shards:
-        for documents in _batches(shard.path):
+        for documents in batches(shard.path):
             yield flat_text(documents)[0].to_pylist()
-
-
-def _batches(path: Path) -> Iterator[pa.Table]:
-    with _reading(path), pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH):
-            yield pa.Table.from_batches([batch])
-
-
-def _columns(path: Path) -> pa.Schema:
-    with _reading(path):
-        return pq.read_schema(path).remove_metadata()
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Name the shard that is damaged or gone; raises `BrokenArtifact`."""
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        why = " ".join(str(error).split())
-        raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
 
 
 def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) -> None:
@@ -270,27 +236,31 @@ def _numbered(parents: Sequence[Artifact], setting: str, given: Mapping[str, flo
 
 
 def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, Any]]:
-    """Encode all shards; where the fast encoder errs on one document, encode all again with the tokenizer's own."""
-    for again in (plan, replace(plan, choice=SLOW)):
-        try:
-            task = partial(_shard, again)
-            return list(run.progress.track("tokenize", run.engine.map(task, shards), len(shards)))
-        except EncodingDiffers as error:
-            run.progress.say(f"{error} All are encoded again by `tokenizers`.")
+    """Encode all shards: by the fast encoder, proved meanwhile, until it is refused or errs; then by the tokenizer's own."""
+    folder, refused = plan.draft / "tokenizer", plan.draft / "work" / "refused.json"
+    with ThreadPoolExecutor(1) as aside:
+        proving = aside.submit(_proved, refused, folder, shards, run)
+        if run.engine.workers == 1 or refused.exists() or not proof.hopeful(folder):
+            plan = replace(plan, choice=proving.result())
+        while True:
+            try:
+                found = proof.while_it_holds(plan.choice, proving, run.engine.map(partial(_shard, plan), shards))
+                return list(run.progress.track("tokenize", found, len(shards)))
+            except (proof.Refused, Unsupported):
+                choice = proving.result()
+            except EncodingDiffers as error:
+                run.progress.say(f"{error} All are encoded again by `tokenizers`.")
+                choice = SLOW
             for answer in (plan.draft / "work").glob("[0-9]*.json"):
                 answer.unlink()
-    raise AssertionError("the tokenizer's own encoder cannot differ from itself")
+            plan = replace(plan, choice=Choice(**remembered(refused, choice._asdict)))
 
 
-def _chosen(draft: Draft, shards: Sequence[Shard], chats: bool, run: Run) -> Choice:
-    """Say whether the fast encoder is proved on some shards' first documents."""
-    tokenizer = reopened(draft.path / "tokenizer")
-    heads = [next(_batches(shard.path)) for shard in shards[:: max(1, len(shards) // 4)]]
-    texts = [text for head in heads for text in sample(flat_text(head)[0])[:64]]
-    talks = [text for head in heads if kind_of(head.schema) == "chat" for text in rendered_sample(tokenizer, head.slice(0, 64))]
-    choice = choose(tokenizer, texts, talks if chats else None)
-    for what, why, there in (("texts", choice.text, not chats), ("chats", choice.chat, chats)):
-        if there and why is not None:
+def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> Choice:
+    """Return what the proof says, or what an earlier run has found; tell which encoder is taken if it is not the fast one."""
+    choice = Choice(**json.loads(refused.read_text())) if refused.exists() else proof.prove(folder, shards)
+    for what, why in zip(("texts", "chats"), choice, strict=True):
+        if why not in (None, ABSENT):
             run.progress.say(f"{what} are encoded by `tokenizers`: {why}")
     return choice
 
@@ -308,15 +278,15 @@ def _shard(plan: Plan, shard: Shard) -> dict[str, Any]:
 def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
     """Write a shard's tokens and ledger; answer with its counts."""
     encoder = encoder_of(plan.draft / "tokenizer", plan.choice)
-    columns = _columns(shard.path)
+    columns = columns_of(shard.path)
     removed, edits = [ledger_schema(columns).empty_table()], [EDITS.empty_table()]
     lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
     with ShardWriter(plan.folder(shard.number), near=plan.near) as writer:
-        for documents in _batches(shard.path):
-            tokens, tokenized, gone, pieces = _sifted(plan, encoder, documents)
-            removed += gone
-            writer.write(tokenized, tokens, pieces.pieces)
-            edits.append(_truncated(tokenized, tokens, pieces, lost))
+        for documents in batches(shard.path):
+            batch = sifted(plan.bounds, encoder, documents)
+            removed += batch.removed
+            writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
+            edits.append(truncated(batch, lost))
     if plan.near:
         writer.write_near(columns)
     entries = pa.concat_tables(removed)
@@ -327,93 +297,35 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
     return {"removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, "truncated": dict(lost)}
 
 
-def _sifted(plan: Plan, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table], Cut]:
-    """Tokenize a batch; return tokens, documents and pieces of those that stay, and the ledger's entries for the others."""
-    documents = documents.replace_schema_metadata()
-    gone = []
-    if kind_of(documents.schema) == "text":
-        tokens, overlong = encode_texts(encoder, flat_text(documents)[0]), plan.overlong.replace("auto", "split")
-    else:
-        chat = Chat(encoder.reference.tokenizer)
-        tokens, fit, unfit = encode(chat, conversations(documents), plan.train_on, encoder)
-        gone.append(_unfit_entries(documents, unfit))
-        documents, overlong = documents.take(pa.array(fit, pa.int64())), plan.overlong.replace("auto", "drop")
-    too_long = (tokens.lengths > plan.sequence_length) & (overlong in ("drop", "error"))
-    if overlong == "error" and too_long.any():
-        first = int(too_long.argmax())
-        raise TokenizerError(
-            f"{documents['id'][first].as_py()} has {tokens.lengths[first]} tokens, and a row holds {plan.sequence_length}. "
-            f"Choose a longer --sequence-length, or what else is to be done with --overlong."
-        )
-    pieces = cut(tokens, plan.sequence_length, overlong)  # type: ignore[arg-type]
-    silent = ~too_long & (_supervised(tokens, pieces) == 0)
-    for flags, filter_, measure, values, bound in (
-        (too_long, "sequence_length", "tokens", tokens.lengths, f"max {plan.sequence_length}"),
-        (silent, "supervised_tokens", "supervised_tokens", _supervised(tokens, pieces), "min 1"),
-    ):
-        value = pa.array(values[flags].astype(np.float64))
-        gone.append(ledger(documents.filter(pa.array(flags)), filter_, measure=measure, value=value, bound=bound))
-    stays = ~(too_long | silent)
-    if not stays.all():
-        tokens, documents = tokens.chosen(stays), documents.filter(pa.array(stays))
-        pieces = cut(tokens, plan.sequence_length, overlong)  # type: ignore[arg-type]
-    return tokens, documents, gone, pieces
-
-
-def _supervised(tokens: Tokens, cut: Cut) -> Ints:
-    """Return how many supervised tokens of each document are predicted in the pieces of it."""
-    pieces = cut.pieces
-    of_piece = counted(tokens.supervised, np.minimum(pieces.start + 1, pieces.stop), pieces.stop)
-    sums: Ints = np.bincount(pieces.document, of_piece, len(tokens.lengths)).astype(np.int64)
-    return sums
-
-
-def _truncated(documents: pa.Table, tokens: Tokens, cut: Cut, lost: Counter[str]) -> pa.Table:
-    """Count what truncation took, and return what is to be noted of the documents that it cut."""
-    rows = np.flatnonzero(cut.lost)
-    ends = tokens.offsets[1:][rows]
-    supervised = counted(tokens.supervised, ends - cut.lost[rows], ends)
-    lost.update({"documents": len(rows), "tokens": int(cut.lost.sum()), "supervised_tokens": int(supervised.sum())})
-    evidence = [
-        [{"label": "tokens", "text": f"{gone} of {length} tokens, {own} of them supervised", "message": None}]
-        for gone, length, own in zip(cut.lost[rows], tokens.lengths[rows], supervised, strict=True)
-    ]
-    ids = documents["id"].take(pa.array(rows)).combine_chunks()
-    columns = [ids, *(pa.repeat(pa.scalar(word, STRING), len(rows)) for word in ("sequence_length", "truncate"))]
-    return pa.table([*columns, pa.array(evidence, EDITS.field("evidence").type)], schema=EDITS)
-
-
-def _unfit_entries(documents: pa.Table, unfit: dict[int, Unfit]) -> pa.Table:
-    places = sorted(unfit)
-    problems = [unfit[place] for place in places]
-    evidence = [[{"label": problem.measure, "text": problem.reason, "message": problem.message}] for problem in problems]
-    measure = pa.array([problem.measure for problem in problems], STRING)
-    entries = documents.take(pa.array(places, pa.int64()))
-    return ledger(entries, "chat_template", measure=measure, evidence=evidence)
-
-
 def _written(
-    plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, shards: Sequence[Shard], before: int, run: Run
+    draft: Draft, plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, artifacts: Sequence[str], before: int, run: Run
 ) -> tuple[dict[str, Any], int]:
     """Write the rows of a split, `before` files of the index being those of others; return its counts, and how many it has."""
+    length = plan.bounds.sequence_length
+    spills, indexes = _placed(plan, encoded, rows, split, run)
+    whole = row_shards.RowShard(plan.draft, split, 0, before, 0, rows.rows, spills, indexes, encoded.folders, artifacts)
+    tasks = whole.cut(max(1, row_shards.SHARD_TOKENS // length))
+    answers = run.progress.track(f"tokenize, {split}: writing", run.engine.map(row_shards.write, tasks), len(tasks))
+    total = {"rows": 0, "tokens": 0, "supervised_tokens": 0}
+    for task, answer in zip(tasks, answers, strict=True):
+        total = {name: total[name] + answer[name] for name in total}
+        for file in task.files:
+            draft.seal(file)
+    shutil.rmtree(plan.draft / "work" / split)
+    filled = total["tokens"] / (total["rows"] * length) if total["rows"] else 0.0
+    return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
+
+
+def _placed(plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, run: Run) -> tuple[Sequence[Path], Sequence[Path]]:
+    """Say where each piece goes, and sort large spills by it; return the spills, and the folders of their indexes."""
     work = plan.draft / "work" / split
     places = layout.place_all(encoded, rows, work / "places")
+    if encoded.length.sum(dtype=np.int64) <= UNSORTED:
+        return encoded.folders, places
     sorted_ = [work / "sorted" / place.name for place in places]
     moves = list(zip(encoded.folders, places, sorted_, strict=True))
     list(run.progress.track(f"tokenize, {split}: sorting", run.engine.map(_sort, moves), len(moves)))
-    step = max(1, row_shards.SHARD_TOKENS // plan.sequence_length)
-    refs = [shard.artifact for shard in shards]
-    tasks = [
-        row_shards.RowShard(
-            plan.draft, split, number, before + number, first, min(first + step, rows.rows), sorted_, encoded.folders, refs
-        )
-        for number, first in enumerate(range(0, rows.rows, step))
-    ]
-    counts = list(run.progress.track(f"tokenize, {split}: writing", run.engine.map(row_shards.write, tasks), len(tasks)))
-    shutil.rmtree(work)
-    total = {name: sum(count[name] for count in counts) for name in ("rows", "tokens", "supervised_tokens")}
-    filled = total["tokens"] / (total["rows"] * plan.sequence_length) if total["rows"] else 0.0
-    return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
+    return sorted_, sorted_
 
 
 def _sort(move: tuple[Path, Path, Path]) -> None:
@@ -436,7 +348,7 @@ def _leave_out(task: tuple[Plan, Shard, Ints]) -> int:
     if "mix" in gone["filter"].to_pylist():  # a run that was killed has written them
         return len(documents)
     ids = ids_of(plan.folder(shard.number)).take(pa.array(documents))
-    with _reading(shard.path):
+    with reading(shard.path):
         table = pq.read_table(shard.path).replace_schema_metadata()
     left_out = table.filter(pa.compute.is_in(table["id"], ids))
     _save(pa.concat_tables([gone, ledger(left_out, "mix", measure="epochs", bound="its share")]), path)

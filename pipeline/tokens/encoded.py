@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.artifacts import atomic
+from pipeline.artifacts import atomic, save
 from pipeline.documents import flat_text
 from pipeline.tokens import split
-from pipeline.tokens.packed_rows import SpillWriter, save
+from pipeline.tokens.packed_rows import SpillWriter
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
 Overlong = Literal["auto", "split", "truncate", "drop", "error"]
@@ -48,8 +48,8 @@ class ShardWriter:
         self._spill.__exit__(kind, error, trace)
         if kind is not None:
             return
-        save(self.folder / "pieces.npy", np.concatenate(self._pieces, axis=1))
-        save(self.folder / "hashes.npy", np.concatenate(self._hashes, axis=1))
+        save(np.concatenate(self._pieces, axis=1), self.folder / "pieces.npy")
+        save(np.concatenate(self._hashes, axis=1), self.folder / "hashes.npy")
         with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
             for ids in self._ids:
                 file.write_batch(pa.record_batch([ids], schema=IDS))

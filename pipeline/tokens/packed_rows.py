@@ -39,7 +39,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.kernels import kernel, read_only
-from pipeline.artifacts import atomic
+from pipeline.artifacts import atomic, save
 from pipeline.tokens.rows import IGNORED, TOKEN_LISTS, Ints, Rows, Tokens, offsets_of
 
 Int32s = npt.NDArray[np.int32]
@@ -63,7 +63,7 @@ class SpillWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._files.__exit__(kind, error, trace)
         if kind is None:
-            save(self._spill / "lengths.npy", np.concatenate(self._lengths))
+            save(np.concatenate(self._lengths), self._spill / "lengths.npy")
 
     def write(self, tokens: Tokens, ranges: Rows) -> None:
         """Append ranges of a batch's tokens, each a document that stays whole."""
@@ -95,7 +95,7 @@ def place(to: Path, rows: Numbers, lengths: Numbers, starts: Numbers | None = No
     numbers = np.arange(len(rows)) if numbers is None else numbers
     order = np.argsort(rows, kind="stable")
     index = np.stack([column[order].astype(np.int64) for column in (rows, starts, lengths, numbers)])
-    save(to / "index.npy", index, durable=False)
+    save(index, to / "index.npy", durable=False)
 
 
 def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = None) -> None:
@@ -111,17 +111,19 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
             _moved(codes, start[at:stop], length[at:stop]).tofile(file)
             at = stop
-    save(to / "index.npy", np.stack([row, offsets[:-1], length, number]), durable=False)
+    save(np.stack([row, offsets[:-1], length, number]), to / "index.npy", durable=False)
 
 
-def gather(spills: Sequence[Path], first: int, stop: int) -> pa.Table:
+def gather(spills: Sequence[Path], first: int, stop: int, indexes: Sequence[Path] | None = None) -> pa.Table:
     """Return the rows from `first` on and before `stop`: lists `input_ids`, `labels` and `position_ids`, without padding.
+
+    `indexes` are the folders of indexes that are not the spills' own.
 
     In a row the documents of an earlier spill stand before those of a later one. A label is the token's id, or -100 where it is
     not supervised and at each document's first token, which nothing predicts; positions count from 0 in each document. The rows
     hold fewer than 2^31 tokens in all.
     """
-    parts = [_places(spill, first, stop) for spill in spills]
+    parts = [_places(index, first, stop) for index in indexes or spills]
     lengths = np.zeros(stop - first, dtype=np.int64)
     for part in parts:
         np.add.at(lengths, part.row - first, part.length)
@@ -135,21 +137,21 @@ def gather(spills: Sequence[Path], first: int, stop: int) -> pa.Table:
 
 
 class Held(NamedTuple):
-    """What stands in rows, in its order: `int64[documents]` row, place of the spill, and number in the spill."""
+    """What stands in rows, in its order: `int64[documents]` row, place of the spill, number in the spill, and length."""
 
     row: Ints
     spill: Ints
     number: Ints
+    length: Ints
 
 
-def held(spills: Sequence[Path], first: int, stop: int) -> Held:
+def held(indexes: Sequence[Path], first: int, stop: int) -> Held:
     """Return which documents the rows from `first` on and before `stop` hold."""
-    parts = [_places(spill, first, stop) for spill in spills]
-    row = np.concatenate([np.zeros(0, np.int64), *(part.row for part in parts)])
+    parts = [_places(index, first, stop) for index in indexes]
     spill = np.repeat(np.arange(len(parts)), [len(part.row) for part in parts])
-    number = np.concatenate([np.zeros(0, np.int64), *(part.number for part in parts)])
+    row, _, length, number = np.concatenate([np.zeros((4, 0), np.int64), *(np.stack(part) for part in parts)], axis=1)
     order = np.argsort(row, kind="stable")
-    return Held(row[order], spill[order], number[order])
+    return Held(row[order], spill[order], number[order], length[order])
 
 
 def _places(spill: Path, first: int, stop: int) -> Places:
@@ -161,12 +163,6 @@ def _codes(spill: Path) -> Int32s:
     """Map the codes of a spill; an empty file cannot be mapped."""
     file = spill / "codes.bin"
     return read_only(np.asarray(np.memmap(file, np.int32, "r")) if file.stat().st_size else np.zeros(0, np.int32))
-
-
-def save(path: Path, array: npt.NDArray[Any], *, durable: bool = True) -> None:
-    """Write an array, whole or not at all; what is not durable may be lost with the machine."""
-    with atomic(path, durable=durable) as temporary, temporary.open("wb") as file:
-        np.save(file, array)
 
 
 @kernel

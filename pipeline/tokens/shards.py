@@ -1,7 +1,7 @@
 """Rows of pieces that wait in spills -> Arrow shards of whole rows, and the index of what each row holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters.kernels import kernel
 from pipeline.artifacts import atomic
 from pipeline.tokens.encoded import ids_of
-from pipeline.tokens.packed_rows import PACKED, gather, held
-from pipeline.tokens.rows import IGNORED, INDEX
+from pipeline.tokens.packed_rows import PACKED, Int32s, gather, held
+from pipeline.tokens.rows import IGNORED, INDEX, Ints
 
 SHARD_TOKENS = 4 << 20  # tokens of a shard of rows: 48 MiB in Arrow
+COUNTED = {"tokens": "length", "supervised_tokens": "supervised_tokens"}  # sums of the index
 
 
 @dataclass(frozen=True)
 class RowShard:
-    """Some rows of a split, and the spills that hold their tokens in the order of rows."""
+    """Some rows of a split, the spills that hold their tokens, and the folders of the spills' indexes."""
 
     draft: Path
     split: str
@@ -29,53 +31,73 @@ class RowShard:
     first: int
     stop: int
     spills: Sequence[Path]
+    indexes: Sequence[Path]
     encoded: Sequence[Path]
     artifacts: Sequence[str]
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """Return the files of its rows and of their index."""
+        tokens = self.draft / "tokens" / self.split / f"{self.number:05}.arrow"
+        return tokens, self.draft / "index" / f"{self.index:05}.parquet"
+
+    def cut(self, step: int) -> "list[RowShard]":
+        """Return shards of so many rows each; the last may have fewer."""
+        firsts = range(self.first, self.stop, step)
+        return [
+            replace(
+                self,
+                number=self.number + place,
+                index=self.index + place,
+                first=first,
+                stop=min(first + step, self.stop),
+            )
+            for place, first in enumerate(firsts)
+        ]
+
 
 def write(shard: RowShard) -> dict[str, Any]:
-    """Write a shard of rows and its index; return the counts."""
-    rows = gather(shard.spills, shard.first, shard.stop)
-    with (
-        atomic(shard.draft / "tokens" / shard.split / f"{shard.number:05}.arrow") as temporary,
-        pa.ipc.new_stream(temporary, PACKED) as file,
-    ):
+    """Write a shard of rows and its index, which the draft is to seal; return the counts."""
+    rows = gather(shard.spills, shard.first, shard.stop, shard.indexes)
+    tokens, lines = shard.files
+    with atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
         file.write_table(rows)
     index = _index(shard, rows)
-    with atomic(shard.draft / "index" / f"{shard.index:05}.parquet") as temporary:
+    with atomic(lines, durable=False) as temporary:
         pq.write_table(index, temporary, compression="zstd")
-    tokens = len(rows["input_ids"].combine_chunks().flatten())
-    supervised = int(pc.sum(index["supervised_tokens"]).as_py() or 0)
-    return {"rows": rows.num_rows, "tokens": tokens, "supervised_tokens": supervised}
+    counts = {name: int(pc.sum(index[column]).as_py() or 0) for name, column in COUNTED.items()}
+    return {"rows": rows.num_rows, **counts}
 
 
 def _index(shard: RowShard, rows: pa.Table) -> pa.Table:
-    found = held(shard.spills, shard.first, shard.stop)
+    found = held(shard.indexes, shard.first, shard.stop)
     ids, artifacts = _documents(shard, found.spill, found.number)
     window = np.zeros(len(found.row), np.int32)
     for spill, folder in enumerate(shard.encoded):
         own = found.spill == spill
         window[own] = np.load(folder / "pieces.npy", mmap_mode="r")[1][found.number[own]]
-    starts, length = _pieces(rows)
-    labels = rows["labels"].combine_chunks().flatten().to_numpy() != IGNORED
-    supervised = np.add.reduceat(labels, starts, dtype=np.int32) if len(starts) else np.zeros(0, np.int32)
+    supervised = _supervised(rows["labels"].combine_chunks().values.to_numpy(), found.length)
     columns = [
         pa.repeat(pa.scalar(shard.split, pa.string()), len(found.row)),
         pa.array(found.row),
         ids,
         artifacts,
         pa.array(window),
-        pa.array(length.astype(np.int32)),
+        pa.array(found.length.astype(np.int32)),
         pa.array(supervised),
     ]
     return pa.Table.from_arrays(columns, schema=INDEX)
 
 
-def _pieces(rows: pa.Table) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return where the pieces of all rows begin in their tokens, and their lengths: positions count from 0 in each."""
-    positions = rows["position_ids"].combine_chunks().flatten().to_numpy()
-    starts = np.flatnonzero(positions == 0)
-    return starts, np.diff(np.append(starts, len(positions)))
+@kernel
+def _supervised(labels: Int32s, lengths: Ints) -> Int32s:
+    """Count the labels that are not passed over, of each of some pieces that lie side by side."""
+    counts, at = np.zeros(len(lengths), np.int32), 0
+    for piece in range(len(lengths)):
+        for label in labels[at : at + lengths[piece]]:
+            counts[piece] += label != IGNORED
+        at += lengths[piece]
+    return counts
 
 
 def _documents(

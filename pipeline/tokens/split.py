@@ -7,6 +7,7 @@ joins it whose id hashes lower than all others', or where so much comes that the
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,8 @@ import pyarrow as pa
 
 from filters import clusters, kernels
 from filters.minhash import near_duplicates, shingles
+from pipeline.artifacts import save
 from pipeline.documents import Offsets
-from pipeline.tokens.packed_rows import save
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
@@ -34,22 +35,43 @@ def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> Non
         ("sizes", np.diff(found.offsets)),
         ("hashes", found.hashes),
     ):
-        save(place.with_name(f"{place.name}.{name}.npy"), array)
+        save(array, place.with_name(f"{place.name}.{name}.npy"))
 
 
 def near(places: Sequence[Path], threshold: float) -> Ints:
-    """Return for each document the least one that near duplicates lead to; `int64[documents]`, over all shards in order."""
-    keys, sizes, hashes = (_gathered(places, name) for name in ("keys", "sizes", "hashes"))
-    parent = np.arange(len(keys))
+    """Return for each document the least one that near duplicates lead to; `int64[documents]`, over all shards in order.
+
+    Held in memory are the keys of all documents, 320 bytes each, and the sets of those that share a key with another one.
+    """
+    keys = np.concatenate([_saved(place, "keys") for place in places])
     found = clusters.buckets(keys, np.ones(len(keys), dtype=bool))
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    clusters.connect_alike(found.members, found.offsets, hashes, offsets, threshold, parent)
-    roots: Ints = clusters.roots(parent)
-    return roots
+    candidates = np.unique(found.members)
+    hashes, offsets = _sets(places, candidates)
+    parent = np.arange(len(candidates))
+    members = np.searchsorted(candidates, found.members)
+    clusters.connect_alike(members, found.offsets, hashes, offsets, threshold, parent)
+    groups = np.arange(len(keys))
+    groups[candidates] = candidates[clusters.roots(parent)]
+    return groups
 
 
-def _gathered(places: Sequence[Path], name: str) -> npt.NDArray[np.uint64]:
-    return np.concatenate([np.load(place.with_name(f"{place.name}.{name}.npy")) for place in places])
+def _sets(places: Sequence[Path], documents: Ints) -> tuple[Hashes, Ints]:
+    """Return the sets of some documents side by side, and where each begins; the others are not read."""
+    shards = [np.concatenate([[0], np.cumsum(_saved(place, "sizes"))]).astype(np.int64) for place in places]
+    cuts = np.searchsorted(documents, np.cumsum([0, *(len(offsets) - 1 for offsets in shards)]))
+    first = np.cumsum([0, *(len(offsets) - 1 for offsets in shards)])
+    own = [documents[cuts[shard] : cuts[shard + 1]] - first[shard] for shard in range(len(shards))]
+    sizes = [np.diff(offsets)[wanted] for offsets, wanted in zip(shards, own, strict=True)]
+    bounds = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
+    sets = np.empty(bounds[-1], dtype=np.uint64)
+    for shard, (place, offsets) in enumerate(zip(places, shards, strict=True)):
+        to = bounds[cuts[shard] : cuts[shard + 1]]
+        clusters.gather(kernels.read_only(_saved(place, "hashes")), offsets[own[shard]], sizes[shard], sets, to)
+    return sets, bounds
+
+
+def _saved(place: Path, name: str) -> npt.NDArray[Any]:
+    return np.asarray(np.load(place.with_name(f"{place.name}.{name}.npy"), mmap_mode="r"))
 
 
 def joined(groups: Ints, labels: Hashes) -> Ints:

@@ -96,6 +96,15 @@ def test_no_more_than_two_items_a_worker_are_under_way(two, tmp_path):
     answers.close()
 
 
+def test_a_map_that_ends_early_leaves_no_task_running(two, tmp_path):
+    answers = two.map(partial(note, str(tmp_path)), range(40))
+    next(answers)
+    answers.close()
+    noted = len(list(tmp_path.iterdir()))
+    time.sleep(0.2)
+    assert len(list(tmp_path.iterdir())) == noted
+
+
 def test_a_worker_that_dies_is_told_and_the_engine_goes_on(fresh):
     with pytest.raises(WorkerDied, match="Finished shards are kept"):
         list(fresh.map(die, range(3)))

@@ -22,9 +22,9 @@ from pipeline.engine.local import Local
 from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
 from pipeline.stages.tokenize import SLOW, tokenize
-from pipeline.tokens.encoding.encoder import Encoder
+from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
 from pipeline.tokens.rows import SHORTEST, encode_texts, offsets_of, windows
-from pipeline.tokens.tokenizer import Tokenizer, train
+from pipeline.tokens.tokenizer import Tokenizer, reopened, train
 
 WORDS = ["[UNK]", "<s>", "</s>", "<|im_start|>", "<|im_end|>", "user", "assistant", "the", "mill", "river", "runs", "stands"]
 ASK = {"role": "user", "content": "who runs"}
@@ -242,6 +242,7 @@ def test_two_workers_write_the_same_bytes_as_one(tmp_path):
 @pytest.mark.parametrize("step", range(6), ids=["encoding", "sorting", "writing", "sorting 2", "writing 2", "mixing"])
 def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words, monkeypatch, step):
     monkeypatch.setattr("pipeline.tokens.shards.SHARD_TOKENS", 10)
+    monkeypatch.setattr("pipeline.stages.tokenize.UNSORTED", 0)
     settings = {"tokenizer": words, "validation": 0.4, "sequence_length": 6, "mix": {"one": 0.8, "two": 0.2}}
     settings |= {"validation_similarity": None}
     texts = {"one": (["the mill"] * 5, ["the river runs"] * 5), "two": (["mill mill"] * 9,)}
@@ -268,6 +269,97 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words, monkey
         tokenize(parents(store), "t", Run(store, Dies(1)), **settings)
     again = tokenize(parents(store), "t", Run(store, Local(1)), **settings)
     assert content(again) == content(whole)
+
+
+def test_spills_that_are_sorted_give_the_same_bytes_as_others(tmp_path, words, monkeypatch):
+    made = []
+    for most in (0, 1 << 28):
+        monkeypatch.setattr("pipeline.stages.tokenize.UNSORTED", most)
+        run = Run(Store(tmp_path / str(most)), Local(1))
+        texts = parent(run.store, "texts", ["the mill stands"] * 9, ["the river runs"] * 7, ["mill"] * 5)
+        made.append(tokenize([texts], "t", run, tokenizer=words, validation=0.3, sequence_length=7))
+    assert content(made[0]) == content(made[1])
+
+
+class Two:
+    """An engine of two workers, as it says, that does all in this process."""
+
+    workers = 2
+    map = staticmethod(map)
+
+
+class Told(Silent):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+def byte_level(folder):
+    train([["the mill stands by the river"]], 300).save(folder)
+    return str(folder)
+
+
+def refusing(*reasons):
+    return lambda folder, shards: Choice(*reasons)
+
+
+def test_what_the_fast_encoder_wrote_before_it_was_refused_is_thrown_away(tmp_path, monkeypatch):
+    texts = (["the mill"], ["the river"])
+    by_fast, by_slow = Run(Store(tmp_path / "fast"), Two()), Run(Store(tmp_path / "slow"), Two(), Told())
+    made = [tokenize([parent(by_fast.store, "texts", *texts)], "t", by_fast, tokenizer=byte_level(tmp_path / "bytes"))]
+    monkeypatch.setattr("pipeline.tokens.proof.prove", refusing("it gives other ids for 'a'", ABSENT))
+    encoded = []
+    slowly = lambda self, texts: encoded.append(self._choice) or self.reference.texts(texts.to_pylist())
+    monkeypatch.setattr(Encoder, "texts", slowly)
+    made.append(tokenize([parent(by_slow.store, "texts", *texts)], "t", by_slow, tokenizer=byte_level(tmp_path / "bytes")))
+    assert encoded[-2:] == [Choice("it gives other ids for 'a'", ABSENT)] * 2
+    assert by_slow.progress.lines == ["texts are encoded by `tokenizers`: it gives other ids for 'a'"]
+    assert content(made[0]) == content(made[1])
+
+
+def test_a_run_that_was_killed_after_the_refusal_does_not_begin_with_the_fast_encoder_again(tmp_path, monkeypatch):
+    class Dies(Two):
+        maps = 0
+
+        def map(self, task, items):
+            self.maps += 1
+            if self.maps == 2:
+                raise KeyboardInterrupt
+            return map(task, items)
+
+    store = Store(tmp_path / "store")
+    texts = parent(store, "texts", ["the mill"], ["the river"])
+    tokenizer = byte_level(tmp_path / "bytes")
+    monkeypatch.setattr("pipeline.tokens.proof.prove", refusing("it gives other ids for 'a'", ABSENT))
+    with pytest.raises(KeyboardInterrupt):
+        tokenize([texts], "t", Run(store, Dies()), tokenizer=tokenizer)
+    seen = []
+    noted = lambda folder, choice: seen.append(choice) or Encoder(reopened(folder), choice)
+    monkeypatch.setattr("pipeline.stages.tokenize.encoder_of", noted)
+    tokenize([texts], "t", Run(store, Two()), tokenizer=tokenizer)
+    assert {choice.text for choice in seen} == {"it gives other ids for 'a'"}
+
+
+def test_an_error_of_the_fast_encoder_in_the_middle_has_all_encoded_again(tmp_path, monkeypatch):
+    right = Encoder.texts
+
+    def errs(self, texts):
+        if self._choice.text is None:
+            raise EncodingDiffers("the fast encoder gives other ids.")
+        return right(self, texts)
+
+    monkeypatch.setattr(Encoder, "texts", errs)
+    monkeypatch.setattr("pipeline.tokens.proof.prove", refusing(None, ABSENT))
+    run = Run(Store(tmp_path / "store"), Two(), Told())
+    made = tokenize(
+        [parent(run.store, "texts", ["the mill"], ["the river"])], "t", run, tokenizer=byte_level(tmp_path / "bytes")
+    )
+    assert made.manifest.rows["kept"] == 2
+    assert run.progress.lines == ["the fast encoder gives other ids. All are encoded again by `tokenizers`."]
 
 
 def test_the_same_tokenizer_in_another_place_is_answered_from_the_store(run, words, tmp_path):

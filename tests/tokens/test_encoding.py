@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import unicodedata
 
 import numpy as np
 import orjson
@@ -236,6 +237,16 @@ def test_texts_with_letters_that_unicode_has_not_assigned_are_told():
     texts = ["", "a", "é漢🌍", "\U000323b1", "x\u0378y", "\U0010ffff"]
     assert unassigned(arrow(texts)).tolist() == [False, False, False, True, True, False]
     assert unassigned(arrow(texts)[3:5]).tolist() == [True, True]
+
+
+@given(
+    st.lists(
+        st.text(st.characters(max_codepoint=0x3FFFF, exclude_categories=["Cs"])) | st.text("a\u0378é漢\U000323b0"), max_size=5
+    )
+)
+def test_a_character_that_is_not_assigned_is_found_wherever_it_stands(texts):
+    expected = [any(unicodedata.category(letter) == "Cn" for letter in text) for text in texts]
+    assert unassigned(arrow(texts)).tolist() == expected
 
 
 def test_a_unigram_control_token_is_not_made_of_a_texts_characters():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters import clusters
 from pipeline.tokens.split import hashed, held_out, joined, near, write_keys
 
 
@@ -37,6 +38,24 @@ def test_a_chain_of_near_duplicates_is_one_group(tmp_path):
 def test_documents_below_the_similarity_are_not_one_group(tmp_path):
     half = " ".join([*WORDS[:30], *(f"new{number}" for number in range(30))])
     assert groups_of(tmp_path, [PAGE, half]) == [0, 1]
+
+
+def test_groups_are_those_of_all_documents_compared_however_shards_are_cut(tmp_path):
+    changed = [" ".join([*WORDS[:at], "another", *WORDS[at + 1 :]]) for at in (5, 25)]
+    texts = ["alone", PAGE, "nobody like it", changed[0], "two words", "two words", changed[1]]
+    whole = groups_of(tmp_path / "whole", texts)
+    assert whole == [0, 1, 2, 1, 4, 4, 1]
+    assert groups_of(tmp_path / "cut", texts[:1], [], texts[1:4], texts[4:]) == whole
+
+
+def test_only_documents_that_share_a_key_are_read(tmp_path, monkeypatch):
+    read = []
+    gather = clusters.gather
+    monkeypatch.setattr(
+        clusters, "gather", lambda hashes, starts, *more: read.append(len(starts)) or gather(hashes, starts, *more)
+    )
+    groups_of(tmp_path, [PAGE, "alone"], [PAGE, "nobody like it", "two other words"])
+    assert read == [1, 1]
 
 
 def test_documents_of_one_source_are_one_group():

@@ -23,6 +23,7 @@ from pipeline.tokens.encoding.spans import Pieces, Space, pieces_of, places
 from pipeline.tokens.encoding.unassigned import unassigned
 from pipeline.tokens.tokenizer import Tokenizer
 
+ABSENT = "there are none"
 SHOWN = 40  # characters of a text that a message quotes
 
 
@@ -144,7 +145,7 @@ def bytes_per_token(encoder: Encoder, texts: pa.Array) -> float:
 
 def _text_reason(encoder: Encoder, hard: Sequence[str], texts: Sequence[str] | None) -> str | None:
     if texts is None:
-        return "there are none"
+        return ABSENT
     probes = [*hard, *texts]
     try:
         found = encoder.texts(_arrow(probes))
@@ -155,7 +156,7 @@ def _text_reason(encoder: Encoder, hard: Sequence[str], texts: Sequence[str] | N
 
 def _chat_reason(encoder: Encoder, hard: Sequence[str], chats: Sequence[str] | None) -> str | None:
     if chats is None:
-        return "there are none"
+        return ABSENT
     probes = [*hard, *chats]
     try:
         found, characters, _ = encoder.rendered(probes)

@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from filters.kernels.compiled import kernel
+
 Ints = npt.NDArray[np.int64]
 Number = TypeVar("Number", bound=np.generic)
 
@@ -124,15 +126,31 @@ def exchanged(
     >>> exchanged(np.array([5, 6, 7]), np.array([0, 2, 3]), np.array([1]), np.array([8, 9]), np.array([0, 2])).tolist()
     [5, 6, 8, 9]
     """
-    lengths = np.diff(offsets)
-    flags = np.zeros(len(lengths), np.bool_)
-    flags[which] = True
-    kept = values[~np.repeat(flags, lengths)]
-    lengths[which] = np.diff(other_offsets)
-    new = np.repeat(flags, lengths)
-    result = np.empty((len(new), *values.shape[1:]), values.dtype)
-    result[new], result[~new] = others, kept
+    lengths, starts = np.diff(offsets), np.full(len(offsets) - 1, -1, np.int64)
+    lengths[which], starts[which] = np.diff(other_offsets), other_offsets[:-1]
+    result = np.empty((int(lengths.sum()), *values.shape[1:]), values.dtype)
+    _exchange(values, offsets, np.ascontiguousarray(others), starts, lengths, result)
     return result
+
+
+@kernel
+def _exchange(
+    values: npt.NDArray[Number],
+    offsets: Ints,
+    others: npt.NDArray[Number],
+    starts: Ints,
+    lengths: Ints,
+    result: npt.NDArray[Number],
+) -> None:
+    """Copy documents: from the others where one `starts` there, else its own values."""
+    to = 0
+    for document in range(len(lengths)):
+        stop = to + lengths[document]
+        if starts[document] < 0:
+            result[to:stop] = values[offsets[document] : offsets[document + 1]]
+        else:
+            result[to:stop] = others[starts[document] : starts[document] + lengths[document]]
+        to = stop
 
 
 def first_difference(ids: Ids, expected: Ids) -> int | None:

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.kernels.compiled import kernel
+from filters.kernels.instructions import load
 from pipeline.tokens.encoding.hard import bounds, kinds
 
 TWO_BYTES, THREE_BYTES, FOUR_BYTES = 0xC0, 0xE0, 0xF0  # what the first byte of such a character is at least
+NOT_ASCII = 0x8080808080808080  # of 8 bytes
 
 
 @cache
@@ -37,14 +39,22 @@ def _look(
     data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], table: npt.NDArray[np.bool_], held: npt.NDArray[np.bool_]
 ) -> None:
     for text in range(len(bounds) - 1):
-        for at in range(bounds[text], bounds[text + 1]):
-            if data[at] < THREE_BYTES:
-                if data[at] >= TWO_BYTES:
-                    code = (data[at] & 0x1F) << 6 | data[at + 1] & 0x3F
-                    held[text] |= table[code]
-            elif data[at] < FOUR_BYTES:
-                code = (data[at] & 0x0F) << 12 | (data[at + 1] & 0x3F) << 6 | data[at + 2] & 0x3F
-                held[text] |= table[code]
+        at, stop = bounds[text], bounds[text + 1]
+        while at < stop:
+            if at + 8 <= stop and not load(data, at) & NOT_ASCII:
+                at += 8
+                continue
+            byte, code = data[at], 0
+            if byte < TWO_BYTES:
+                at += 1
+                continue
+            if byte < THREE_BYTES:
+                code = (byte & 0x1F) << 6 | data[at + 1] & 0x3F
+                at += 2
+            elif byte < FOUR_BYTES:
+                code = (byte & 0x0F) << 12 | (data[at + 1] & 0x3F) << 6 | data[at + 2] & 0x3F
+                at += 3
             else:
-                code = (data[at] & 0x07) << 18 | (data[at + 1] & 0x3F) << 12 | (data[at + 2] & 0x3F) << 6 | data[at + 3] & 0x3F
-                held[text] |= code < len(table) and table[code]
+                code = (byte & 0x07) << 18 | (data[at + 1] & 0x3F) << 12 | (data[at + 2] & 0x3F) << 6 | data[at + 3] & 0x3F
+                at += 4
+            held[text] |= code < len(table) and table[code]

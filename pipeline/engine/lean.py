@@ -1,0 +1,61 @@
+"""Compiled libraries -> the same, without the packages that they import unasked.
+
+At its first array pyarrow imports pandas, where there is one, to know a Series when it sees it: 0.4 s a process. At its first
+compiled function numba imports whatever installed package extends it: awkward, which gigatoken brings and nobody here uses,
+another 0.3 s. A process that is told here does without both, until somebody imports pandas himself.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+import numba.core.entrypoints
+import pyarrow as pa
+
+UNASKED = ("awkward", "pandas")
+
+
+class _Hidden(MetaPathFinder):
+    """Says that packages are not there."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:  # noqa: ARG002
+        """Find nothing; raises `ModuleNotFoundError` for what is hidden."""
+        if name in UNASKED:
+            raise ModuleNotFoundError(name)
+
+
+class _Watched(MetaPathFinder):
+    """Tells pyarrow of pandas as soon as somebody imports it: before that there is no Series to know."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Find pandas, once."""
+        if name != "pandas":
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_and_tell(module: ModuleType) -> None:
+                run(module)
+                pa.array([0]).to_pandas()
+
+            spec.loader.exec_module = run_and_tell  # type: ignore[method-assign]
+        return spec
+
+
+def lean() -> None:
+    """Let pyarrow and numba make sure now that there is nothing to import, where it has not been imported yet."""
+    hidden = _Hidden()
+    if "pandas" not in sys.modules and not any(isinstance(finder, _Watched) for finder in sys.meta_path):
+        sys.meta_path[:0] = [hidden, _Watched()]
+        pa.array([])
+        sys.meta_path.remove(hidden)
+    if "awkward" not in sys.modules:
+        sys.meta_path.insert(0, hidden)
+        with warnings.catch_warnings(action="ignore"):  # numba warns of an extension that is not there
+            numba.core.entrypoints.init_all()
+        sys.meta_path.remove(hidden)
