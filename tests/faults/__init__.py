@@ -1,0 +1,5 @@
+"""What becomes of a run that is killed, or that the disk refuses, at any of its steps.
+
+steps.py      one run of `prep` whose nth step on the disk is its last one, or is refused from there on
+campaign.py   many of them, each run again until it is done, and compared with an undisturbed run
+"""

@@ -1,0 +1,51 @@
+"""Whatever ends a run, at whatever step: run again, it leaves what an undisturbed one does. `campaign.py` tries many more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.campaign import trial, trials, undisturbed
+from tests.faults.steps import Fault
+
+ROOT = Path(__file__).parents[2]
+RECIPE = f"""
+name: both
+ingest:
+  web: {{sources: [{{path: "{ROOT}/data/samples/posts.csv", text_column: body}}]}}
+  chats: {{sources: "{ROOT}/data/samples/chats"}}
+clean:
+  web: [unicode, slop, {{word_count: {{min: 20}}}}, exact_duplicates, near_duplicates]
+  chats: [{{slop: {{lists: [refusals], on: [assistant]}}}}, exact_duplicates]
+tokenize: {{train_tokenizer: true, vocab_size: 400, sequence_length: 256, validation: 0.2}}
+"""
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    path = tmp_path_factory.mktemp("recipe") / "both.yaml"
+    path.write_text(RECIPE)
+    return ["run", str(path)]
+
+
+@pytest.fixture(scope="module")
+def whole(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
+    return undisturbed(command, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize(("fault", "count"), [("kill", 3), ("refuse", 2), ("small files", 1)])
+def test_run_again_after_any_fault_a_recipe_leaves_what_an_undisturbed_run_does(
+    command: list[str], whole: tuple[dict[str, Any], int], fault: Fault, count: int, tmp_path: Path
+) -> None:
+    expected, steps = whole
+    for number, (at, again) in enumerate(trials(count, steps, fault, seed=0)):
+        runs = trial(command, tmp_path / str(number), expected, fault, at, again)
+        assert fault == "small files" or runs[0].code == (-9 if fault == "kill" else 1), (at, runs[0])
+
+
+def test_killed_or_refused_at_its_last_step_a_run_leaves_nothing_of_its_own_behind(
+    command: list[str], whole: tuple[dict[str, Any], int], tmp_path: Path
+) -> None:
+    expected, steps = whole
+    for fault in ("kill", "refuse"):
+        trial(command, tmp_path / fault, expected, fault, steps)
