@@ -16,7 +16,9 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from pipeline.artifacts import Artifact, Identity, atomic
 from pipeline.cli import main
-from pipeline.errors import BrokenArtifact
+from pipeline.errors import BrokenArtifact, TokenizerError
+from pipeline.token_samples import show_rows
+from pipeline.token_samples.density import sampled
 from pipeline.token_samples.page import page
 from pipeline.token_samples.rows import Speller, rows_of
 from pipeline.token_samples.summary import histogram, summaries
@@ -221,3 +223,34 @@ def test_a_page_of_documents_is_refused(documents, store):
     done = CliRunner().invoke(main, ["show", "ingest/sample", "--store", str(store.root), "--html", "rows.html"])
     assert done.exit_code == 2
     assert "Name a tokenize artifact." in done.stderr
+
+
+# how many bytes a token stands for
+
+
+def test_a_token_stands_for_the_bytes_between_control_tokens(tokens):
+    made = tokens([[("the river", True), ("<|im_end|>", True)], [("é runs", True)]])
+    sample = sampled(made, "train")
+    assert sample.texts == ["the river", "é runs"]
+    ids = [number for text in sample.texts for number in BYTES.backend.encode(text).ids]
+    assert (sample.tokens, sample.bytes_per_token) == (len(ids), (9 + 7) / len(ids))
+    assert f"  a token stands for {16 / len(ids):.2f} bytes of text" in summary_in_words(summaries(made)[0])
+
+
+def test_rows_of_control_tokens_alone_say_nothing_of_bytes(tokens):
+    made = tokens([[("<|im_end|>", True)]])
+    assert sampled(made, "train").bytes_per_token == 0
+    assert not any("stands for" in line for line in summary_in_words(summaries(made)[0]))
+
+
+def test_another_tokenizer_is_compared_on_the_same_text(tokens, tmp_path, capsys):
+    train([["nothing of it"]], 259).save(tmp_path / "bytes")
+    show_rows(tokens([[("the river runs", True)]]), "train", 0, compare_to=str(tmp_path / "bytes"))
+    ours = len(BYTES.backend.encode("the river runs").ids)
+    assert f"  {tmp_path / 'bytes'}: 1.00 bytes a token, {14 / ours - 1:.0%} more tokens\n" in capsys.readouterr().out
+
+
+def test_an_unknown_tokenizer_is_refused_before_anything_is_shown(tokens, capsys):
+    with pytest.raises(TokenizerError, match="no such file or folder"):
+        show_rows(tokens([[("the river", True)]]), "train", 0, compare_to="./nothing")
+    assert capsys.readouterr().out == ""

@@ -32,10 +32,11 @@ def list_(what: str, store: str, as_json: bool) -> None:
 @click.argument("ref")
 @click.option("--documents", type=click.IntRange(min=0), default=3, show_default=True, help="How many documents to print.")
 @click.option("--split", type=click.Choice(["train", "validation"]), default="train", show_default=True, help="Whose rows.")
+@click.option("--compare-to", metavar="TOKENIZER", help="Say how many bytes a token of another tokenizer stands for.")
 @click.option("--html", type=click.Path(dir_okay=False), help="Write rows of tokens as a page to this file.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
-def show(ref: str, documents: int, split: str, html: str | None, store: str, as_json: bool) -> None:
+def show(ref: str, documents: int, split: str, compare_to: str | None, html: str | None, store: str, as_json: bool) -> None:
     """Show an artifact: what made it, what it holds, where it comes from, a few documents.
 
     Of tokens, rows are shown, spread over a split: what is supervised is coloured or, piped, stands in [[...]].
@@ -52,8 +53,9 @@ def show(ref: str, documents: int, split: str, html: str | None, store: str, as_
     from pipeline.progress import say_json
 
     found = Store(store).find(ref)
-    if html and found.manifest.stage != "tokenize":
-        raise click.UsageError(f"--html shows rows of tokens, and {found.ref} holds none. Name a tokenize artifact.")
+    if (html or compare_to) and found.manifest.stage != "tokenize":
+        flag = "--html" if html else "--compare-to"
+        raise click.UsageError(f"{flag} is for rows of tokens, and {found.ref} holds none. Name a tokenize artifact.")
     if as_json:
         say_json(asdict(found.manifest))
         return
@@ -61,7 +63,7 @@ def show(ref: str, documents: int, split: str, html: str | None, store: str, as_
     if found.manifest.stage == "tokenize":
         from pipeline.token_samples import show_rows
 
-        show_rows(found, split, documents, html)
+        show_rows(found, split, documents, html, compare_to)
 
 
 @click.command()

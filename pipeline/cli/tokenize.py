@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("refs", nargs=-1, metavar="[REF]...")
-@click.option("--tokenizer", help="A folder, a tokenizer.json, or a name on the hub.")
-@click.option("--train-tokenizer", is_flag=True, default=None, help="Train a byte-level BPE tokenizer on the documents.")
+@click.option("--tokenizer", help="A folder, a tokenizer.json, .model or tekken.json, or a name on the hub.")
+@click.option("--train-tokenizer", is_flag=True, default=None, help="Train a BPE tokenizer on the documents.")
 @click.option("--vocab-size", type=int, help="Vocabulary of a trained tokenizer.  [default: 8000]")
+@click.option(
+    "--tokenizer-kind", type=click.Choice(["bpe", "sentencepiece_bpe"]), help="Kind of a trained tokenizer.  [default: bpe]"
+)
+@click.option("--special-token", "special_tokens", multiple=True, help="One more special token of a trained tokenizer.")
 @click.option("--chat-template", help="A template that ships (chatml, llama-3, ...) or a .jinja file.")
 @click.option("--sequence-length", type=int, help="Most tokens a row.  [default: 2048]")
 @click.option(

@@ -19,7 +19,7 @@ from pipeline.errors import UsageError, did_you_mean
 from pipeline.exporters._folder import Export, earlier, filled
 from pipeline.recipe import check, fields_of
 
-FORMAT = 1  # of what the exporters write; an export of another format is no equal one
+FORMAT = 2  # of what the exporters write; an export of another format is no equal one
 SPLITS = ("train", "validation")
 
 Exporter = Callable[..., Export]

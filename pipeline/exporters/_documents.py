@@ -1,12 +1,12 @@
 """An ingest or clean artifact -> its documents, a batch at a time, each with its split; and those written to files.
 
-Which documents are held out for validation follows from their ids alone, so an export can be made again, or grow, without a
-document changing sides. The rows on the disk are counted before an export gets its name.
+Which documents are held out for validation is decided as `prep tokenize` does by default: near duplicates stay together, and a
+group's side follows from its documents' ids. The rows on the disk are counted before an export gets its name.
 """
 
 import base64
 import contextlib
-import hashlib
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,10 +20,14 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, read_schema
+from pipeline.documents import flat_text
 from pipeline.errors import BrokenArtifact, RowsLost
 from pipeline.exporters._shards import Shards, rows_in
+from pipeline.tokens import split as near_duplicates
+from pipeline.tokens.encoded import one_chunk
 
 BATCH = 4096  # documents held at a time
+SIMILARITY = 0.5  # Jaccard, as `prep tokenize` has it by default
 Share = Annotated[float, Field(ge=0, lt=1)]
 """The share of the documents that is held out for validation."""
 
@@ -36,10 +40,11 @@ def schema_of(artifact: Artifact) -> pa.Schema:
 def divided(artifact: Artifact, validation: float) -> Iterator[tuple[str, pa.Table]]:
     """Yield batches of documents, each with its split; raises `RowsLost` where they are not as many as the manifest says."""
     read = 0
+    chosen_out = held_out(artifact, validation)
     for path in artifact.files("documents"):
         for table in _batches(path):
+            held = chosen_out[read : read + table.num_rows]
             read += table.num_rows
-            held = held_out(table["id"].to_pylist(), validation)
             for split, chosen in (("train", ~held), ("validation", held)):
                 if chosen.any():
                     yield split, table if chosen.all() else table.filter(pa.array(chosen))
@@ -57,15 +62,20 @@ def _batches(path: Path) -> Iterator[pa.Table]:
         raise BrokenArtifact(f"{path}: cannot be read ({why}). `prep verify` lists what is broken.") from error
 
 
-def held_out(ids: Sequence[str], share: float) -> npt.NDArray[np.bool_]:
-    """Say which documents are for validation: those whose id's SHA-256, read as a fraction of 1, lies below `share`.
-
-    >>> held_out(["posts.csv:1", "posts.csv:2"], 0.0).tolist()
-    [False, False]
-    """
-    digests = b"".join(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8] for name in ids)
-    chosen: npt.NDArray[np.bool_] = np.frombuffer(digests, dtype=">u8") < share * 2.0**64
-    return chosen
+def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
+    """Say which documents are for validation, `bool[documents]`: near duplicates together; a shard in memory at a time."""
+    if share == 0:
+        return np.zeros(artifact.manifest.rows["kept"], np.bool_)
+    ids = [np.zeros(0, np.uint64)]
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder) / f"{number:05}" for number in range(len(artifact.files("documents")))]
+        for place, path in zip(places, artifact.files("documents"), strict=True):
+            documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(path)])
+            texts, offsets, _ = flat_text(documents)
+            near_duplicates.write_keys(texts, offsets, place)
+            ids.append(near_duplicates.hashed(one_chunk(documents["id"])))
+        groups = near_duplicates.near(places, SIMILARITY)
+    return near_duplicates.held_out(np.concatenate(ids), groups, share)
 
 
 def write_shards(

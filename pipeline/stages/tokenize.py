@@ -30,7 +30,7 @@ from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, reme
 from pipeline.documents import EDITS, flat_text, ledger, ledger_schema
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
-from pipeline.tokens import layout, proof
+from pipeline.tokens import layout, proof, training
 from pipeline.tokens import shards as row_shards
 from pipeline.tokens.chat import Chat, template_text
 from pipeline.tokens.encoded import Encoded, Overlong, ShardWriter, gathered, ids_of
@@ -43,9 +43,9 @@ from pipeline.tokens.packed_rows import exchange
 from pipeline.tokens.parents import Shard, batches, columns_of, reading, shards_of
 from pipeline.tokens.rows import SHORTEST, Ints
 from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
-from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened, train
+from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened
 
-VERSION = 4  # of what the stage does with the same settings; it enters the fingerprint
+VERSION = 5  # of what the stage does with the same settings; it enters the fingerprint
 SLOW = Choice(*["the fast encoder erred"] * 2)
 UNSORTED = 1 << 28  # tokens, 1 GB: so many are still in memory, where documents are picked from all over as fast as in order
 
@@ -74,6 +74,8 @@ def tokenize(
     tokenizer: str | None = None,
     train_tokenizer: bool = False,
     vocab_size: Annotated[int, Field(ge=SMALLEST_VOCABULARY)] = 8000,
+    tokenizer_kind: training.Kind = "bpe",
+    special_tokens: Sequence[str] = (),
     chat_template: str | None = None,
     sequence_length: Annotated[int, Field(ge=SHORTEST)] = 2048,
     overlong: Overlong = "auto",
@@ -88,8 +90,10 @@ def tokenize(
 ) -> Artifact:
     """Tokenize the documents of one or several artifacts, texts and chats.
 
-    `tokenizer` is a folder, a tokenizer.json or a hub name; with `train_tokenizer` a byte-level BPE tokenizer of `vocab_size`
-    is trained on the documents. `chat_template` is the name of one that ships or a .jinja file, by default the tokenizer's own.
+    `tokenizer` is a folder, a tokenizer.json, a SentencePiece .model, a tekken.json or a hub name; with `train_tokenizer` one
+    of `vocab_size` is trained on the documents: BPE of bytes, or with `tokenizer_kind: sentencepiece_bpe` of characters, with
+    `special_tokens` beside those of chatml. `chat_template` is the name of one that ships or a .jinja file, by default the
+    tokenizer's own.
     `train_on` says which tokens of a conversation are supervised.
 
     Rows hold at most `sequence_length` tokens, at least 3. A longer document is, by `overlong`, split into windows, truncated,
@@ -104,11 +108,14 @@ def tokenize(
     Raises `UsageError` for settings that make no sense, `TokenizerError` where tokenizer or template cannot be used,
     `BrokenArtifact` where a shard of the parents cannot be read.
     """
-    _check(parents, tokenizer, train_tokenizer, vocab_size, sequence_length, validation)
+    _check(parents, tokenizer, train_tokenizer, sequence_length, validation)
+    if train_tokenizer:
+        training.check(vocab_size, tokenizer_kind, special_tokens)
     numbers = {key: _numbered(parents, key, given) for key, given in (("mix", mix), ("epochs", epochs))}
     shards = shards_of(parents)
     chats = any(shard.kind == "chat" for shard in shards)
-    what, make = _choose(shards, chats, tokenizer, vocab_size, chat_template)
+    learnt = (vocab_size, tokenizer_kind, tuple(special_tokens))
+    what, make = _choose(shards, chats, tokenizer, learnt, chat_template)
     recipe = {
         "version": VERSION, "tokenizer": what, "sequence_length": sequence_length, "overlong": overlong, "train_on": train_on,
         "packing": packing, "validation": validation, "validation_by": validation_by,
@@ -152,7 +159,6 @@ def _check(
     parents: Sequence[Artifact],
     tokenizer: str | None,
     train_tokenizer: bool,
-    vocab_size: int,
     sequence_length: int,
     validation: float,
 ) -> None:
@@ -163,8 +169,6 @@ def _check(
         raise UsageError("which tokenizer? Give --tokenizer FOLDER (or a tokenizer.json, or a hub name), or --train-tokenizer.")
     if tokenizer is not None and train_tokenizer:
         raise UsageError("--tokenizer and --train-tokenizer exclude each other. Give one of them.")
-    if train_tokenizer and vocab_size < SMALLEST_VOCABULARY:
-        raise UsageError(f"--vocab-size {vocab_size} is too small: bytes and special tokens take {SMALLEST_VOCABULARY}.")
     if sequence_length < SHORTEST:
         raise UsageError(
             f"--sequence-length {sequence_length} is too short: some rows would hold one token, which trains nothing. "
@@ -175,19 +179,23 @@ def _check(
 
 
 def _choose(
-    shards: Sequence[Shard], chats: bool, tokenizer: str | None, vocab_size: int, chat_template: str | None
+    shards: Sequence[Shard],
+    chats: bool,
+    tokenizer: str | None,
+    learnt: tuple[int, training.Kind, tuple[str, ...]],
+    chat_template: str | None,
 ) -> tuple[dict[str, Any], Callable[[], Tokenizer]]:
     """Return what the tokenizer is, for the fingerprint, and how to come by it: a trained one is known before it is trained."""
     if tokenizer is None:
         template = template_text(chat_template, None, fallback="chatml")
         digest = hashlib.sha256(template.encode()).hexdigest()
         what = {
-            "trained": "byte-level BPE",
-            "vocab_size": vocab_size,
-            "special": list(TRAINED_SPECIAL),
+            "trained": training.KINDS[learnt[1]],
+            "vocab_size": learnt[0],
+            "special": [*TRAINED_SPECIAL, *learnt[2]],
             "chat_template": digest,
         }
-        return what, lambda: train(_texts(shards), vocab_size).with_chat_template(template)
+        return what, lambda: training.trained(_texts(shards), *learnt).with_chat_template(template)
     opened = load(tokenizer)
     if chats or chat_template is not None:
         opened = opened.with_chat_template(template_text(chat_template, opened.chat_template))

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.artifacts import Artifact, read_shard
+from pipeline.token_samples.density import sampled
 from pipeline.token_samples.rows import batches, token_files
 from pipeline.tokens.rows import IGNORED, Ints
 from pipeline.tokens.tokenizer import reopened
@@ -28,7 +29,8 @@ ROLES = ("system", "developer", "user", "assistant", "model", "tool", "ipython")
 class Summary(NamedTuple):
     """What a split holds: `lengths` (`int64[rows]` tokens), supervised tokens, documents, how full its rows are.
 
-    `full` is None where no row holds two documents; `roles` are tokens and supervised tokens, of the first rows.
+    `full` is None where no row holds two documents; `roles` are tokens and supervised tokens, and `bytes_per_token` is how many
+    bytes of text a token stands for, both of the first rows.
     """
 
     split: str
@@ -37,6 +39,7 @@ class Summary(NamedTuple):
     documents: int
     full: float | None
     roles: dict[str, tuple[int, int]]
+    bytes_per_token: float
 
 
 def summaries(artifact: Artifact) -> list[Summary]:
@@ -53,7 +56,8 @@ def _summary(artifact: Artifact, split: str, index: pa.Table) -> Summary:
     full = int(lengths.sum()) / capacity if index.num_rows > len(lengths) and capacity else None
     documents = int(pc.count_distinct(index["document"]).as_py())
     supervised = int(pc.sum(index["supervised_tokens"]).as_py())
-    return Summary(split, lengths, supervised, documents, full, roles(artifact, split))
+    density = sampled(artifact, split).bytes_per_token
+    return Summary(split, lengths, supervised, documents, full, roles(artifact, split), density)
 
 
 def roles(artifact: Artifact, split: str) -> dict[str, tuple[int, int]]:
@@ -112,6 +116,8 @@ def in_words(found: Summary) -> list[str]:
     lines = [f"{found.split}: {rows:,} rows of {found.documents:,} documents, {tokens:,} tokens, {share:.1%} supervised"]
     if found.full is not None:
         lines.append(f"  packed: {found.full:.1%} of the rows' places hold a token")
+    if found.bytes_per_token:
+        lines.append(f"  a token stands for {found.bytes_per_token:.2f} bytes of text")
     for role, (count, trained) in found.roles.items():
         lines.append(f"  {role}: {count:,} tokens, {trained / count:.1%} supervised")
     return [*lines, *(f"  {line}" for line in histogram(found.lengths))]

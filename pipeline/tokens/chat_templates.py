@@ -10,7 +10,7 @@ def shipped_templates() -> list[str]:
     """Return the names of the chat templates that ship.
 
     >>> shipped_templates()
-    ['alpaca', 'chatml', 'llama-3', 'mistral', 'vicuna']
+    ['alpaca', 'chatml', 'llama-3', 'mistral', 'mistral-v3', 'vicuna']
     """
     return sorted(path.stem for path in (configs_folder() / "chat_templates").glob("*.jinja"))
 

@@ -1,7 +1,11 @@
-"""Messages -> text by a tokenizer's chat template, and the spans that its `{% generation %}` tags enclose."""
+"""Messages -> text by a tokenizer's chat template, and the spans that its `{% generation %}` tags enclose.
+
+A template that writes today's date (Llama 3.2, gpt-oss) would give other tokens each day, so for all of them it is one day.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pipeline.tokens.shapes import Shapes, Spans, shapes_of
@@ -9,13 +13,18 @@ from pipeline.tokens.tool_calls import Message
 from pipeline.tokens.unfit import Unfit
 
 GENERATION_TAG = re.compile(r"\{%-?\s*generation\s*-?%\}")
+TODAY = datetime(2024, 7, 26)  # the day that Llama 3.1's template writes where it is told none
+CLOCK = "{% macro strftime_now(form) %}{{ form@ }}{% endmacro %}\n".replace(
+    "@", "".join(f" | replace('%{letter}', '{TODAY:%{letter}}')" for letter in "aAbBdHIjmMpSyY")
+)  # the environment trims the line's end
 
 
 class Rendering:
     """Renders with one template, and the special tokens it may write (`bos_token`, ...)."""
 
     def __init__(self, template: str, special_tokens: Mapping[str, str]) -> None:
-        self._template, self._special_tokens = template, dict(special_tokens)
+        self._template = CLOCK + template if "strftime_now" in template else template
+        self._special_tokens = dict(special_tokens)
         self._tagged = GENERATION_TAG.search(template) is not None
         self._shapes: Shapes | None = shapes_of(template, tuple(sorted(special_tokens.items())))
 
@@ -28,8 +37,20 @@ class Rendering:
             return self.slowly(messages, tools)
         return self._shapes.fill(messages, self.slowly)
 
+    def asking(self, messages: Sequence[Message], tools: Any = None) -> str:  # noqa: ANN401  JSON
+        """Return a conversation's text with what asks the model for an answer behind it; raises `Unfit`."""
+        return self._run(messages, tools, add_generation_prompt=True)[0]
+
     def slowly(self, messages: Sequence[Message], tools: Any = None) -> tuple[str, Spans | None]:  # noqa: ANN401  JSON
         """Run the template; raises `Unfit`."""
+        return self._run(messages, tools)
+
+    def _run(
+        self,
+        messages: Sequence[Message],
+        tools: Any,  # noqa: ANN401  JSON
+        **settings: bool,
+    ) -> tuple[str, Spans | None]:
         from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -39,6 +60,7 @@ class Rendering:
                 tools=tools,
                 chat_template=self._template,
                 return_assistant_tokens_mask=self._tagged,
+                **settings,
                 **self._special_tokens,
             )
         except (TemplateError, TypeError) as error:

@@ -1,13 +1,16 @@
 """A tokenizer's name or the data -> a tokenizer that knows its own content: vocabulary, special tokens, chat template.
 
-A tokenizer is a local folder, a `tokenizer.json`, a name on the Hugging Face hub, or trained on the documents themselves.
+A tokenizer is a local folder, a `tokenizer.json`, a SentencePiece `tokenizer.model`, Mistral's tekken.json, a name on the
+Hugging Face hub, or trained on the documents themselves.
 Whatever it came from, it is kept as its content alone, so two copies in two places are the same tokenizer.
 """
 
 import hashlib
 import json
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,6 +23,7 @@ from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 from pipeline.artifacts import canonical
 from pipeline.errors import TokenizerError
+from pipeline.tokens import sentencepiece_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -74,17 +78,21 @@ class Tokenizer:
 
 
 def load(named: str) -> Tokenizer:
-    """Open a tokenizer: a folder, a `tokenizer.json`, or a name on the hub.
+    """Open a tokenizer: a folder, a `tokenizer.json`, a `.model` of SentencePiece, a tekken.json, or a name on the hub.
 
     A `tokenizer.json` beside its `tokenizer_config.json` is opened with it; alone it does not say which tokens begin and end
     a text, and neither does Mistral's tekken.json, so they are known by name (`<s>`, `</s>`, ...). Raises `TokenizerError`.
     """
     path = Path(named).expanduser()
+    if path.is_file() and ".model" in path.suffixes and not path.with_name("tokenizer_config.json").exists():
+        return Tokenizer(*sentencepiece_tokenizer.opened(path))
+    if path.is_file() and path.name.startswith("tekken"):
+        return _of_tekken(path)
     if path.is_file() and not path.with_name("tokenizer_config.json").exists():
         return _of_file(path)
     if path.exists():
         folder = path.parent if path.is_file() else path
-        return _of_plain_folder(folder) or _of_transformers(str(folder))
+        return _of_plain_folder(folder) or _of_model_folder(folder) or _of_transformers(str(folder))
     if named.startswith((".", "/", "~")) or named.count("/") > 1 or path.suffix == ".json":
         raise TokenizerError(
             f"{named}: no such file or folder. Name a folder, a tokenizer.json or a hub name, or --train-tokenizer."
@@ -104,10 +112,10 @@ def reopened(folder: Path) -> Tokenizer:
     )
 
 
-def train(texts: Iterable[Sequence[str]], vocab_size: int) -> Tokenizer:
+def train(texts: Iterable[Sequence[str]], vocab_size: int, special_tokens: Sequence[str] = ()) -> Tokenizer:
     """Train a byte-level BPE tokenizer on batches of texts; the same texts give the same tokenizer.
 
-    It knows every byte, ends a text with `<|endoftext|>`, and has the two tokens of the chatml template.
+    It knows every byte, ends a text with `<|endoftext|>`, has the two tokens of the chatml template, and other special ones.
     `vocab_size` is at least `SMALLEST_VOCABULARY`, and more than there are words to learn is not filled.
 
     >>> tokenizer = train([["hello hello"]], vocab_size=300)
@@ -121,7 +129,7 @@ def train(texts: Iterable[Sequence[str]], vocab_size: int) -> Tokenizer:
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=list(TRAINED_SPECIAL),
+        special_tokens=list(dict.fromkeys([*TRAINED_SPECIAL, *special_tokens])),
         initial_alphabet=sorted(bytes_.alphabet()),
         show_progress=False,
     )
@@ -164,13 +172,28 @@ def _of_plain_folder(folder: Path) -> Tokenizer | None:
     return opened if opened.chat_template is not None else replace(opened, chat_template=config.get("chat_template"))
 
 
+def _of_model_folder(folder: Path) -> Tokenizer | None:
+    found = sentencepiece_tokenizer.of_folder(folder)
+    return None if found is None else Tokenizer(*found)
+
+
+def _of_tekken(path: Path) -> Tokenizer:
+    """Open a tekken file of any name; `transformers` looks for it by its usual one."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(path, Path(folder) / "tekken.json")
+        try:
+            return _of_transformers(folder)
+        except TokenizerError as error:
+            raise TokenizerError(str(error).replace(folder, str(path))) from error
+
+
 def _of_transformers(named: str, *, local_only: bool = False) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
         opened = AutoTokenizer.from_pretrained(named, local_files_only=local_only)
     except Exception as error:  # what comes depends on the file that is broken, down to bare Exception
-        raise TokenizerError(f"{named}: cannot open a tokenizer there. {_why(named, local_only, error)}") from error
+        raise TokenizerError(f"{named}: cannot open a tokenizer there. {_why(local_only, error)}") from error
     if not opened.is_fast:
         raise TokenizerError(f"{named}: this tokenizer has no fast form (tokenizer.json), and only those are taken.")
     backend, special = _plain(opened.backend_tokenizer), _special_tokens(opened)
@@ -211,14 +234,12 @@ def _hub_answers() -> bool:
     return True
 
 
-def _why(named: str, local_only: bool, error: Exception) -> str:
+def _why(local_only: bool, error: Exception) -> str:
     if local_only:
         return (
             "It is no folder here, not in the hub's cache, and the hub cannot be reached. "
             "Check the name and the network, or give a local folder or tokenizer.json with --tokenizer."
         )
-    if (Path(named) / "tokenizer.model").exists():
-        return f"Its tokenizer.model needs two more packages: pip install sentencepiece protobuf ({_first_line(error)})"
     return f"Is it the folder that holds tokenizer.json? ({_first_line(error)})"
 
 

@@ -6,8 +6,8 @@ it ends the turn. So the stock templates of models whose authors wrote no tags h
 answer otherwise when it is the last.
 
 A turn of tool calls without a text has its marker in the place of the first function's name. It begins behind what opens an
-answer too (`<|im_start|>assistant`, `[/INST]`), which a small conversation shows, and ends with the control token that ends
-answers.
+answer too (`<|im_start|>assistant`, `[/INST]`), which a small conversation shows, or where that is not so behind what asks for
+an answer (gpt-oss: `<|start|>assistant`), and ends with the control token that ends such a turn.
 """
 
 import re
@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from pipeline.tokens.rendering import Rendering
-from pipeline.tokens.tool_calls import Message, with_text_arguments
+from pipeline.tokens.tool_calls import Message, in_json, with_text_arguments
 from pipeline.tokens.unfit import Unfit
 
-MARKER = "\ue000{}\ue001"  # private-use characters: no white space to trim, and no text holds them
+PRIVATE = range(0xE000, 0xF900)  # characters for private use: no white space to trim, and hardly a text holds them
 FUNCTION = {"name": "probe", "description": "", "parameters": {"type": "object", "properties": {}}}
 CALL = {
     "id": "probe0001",
@@ -50,6 +50,7 @@ class Turns:
     def tagged(self, messages: Sequence[Message], text: str, spans: list[tuple[int, int]]) -> list[Turn]:
         """Return the turns that the template tags, each with its end proved; raises `Unfit`."""
         assistants = _assistants(messages)
+        spans = spans if len(spans) == len(assistants) else _joined(spans)
         if len(spans) != len(assistants):
             raise Unfit("turns", f"the template marks {len(spans)} turns, the conversation has {len(assistants)}")
         return [self._closed(messages, text, Turn(place, *span)) for place, span in zip(assistants, spans, strict=True)]
@@ -68,11 +69,13 @@ class Turns:
     def marked(self, messages: Sequence[Message], text: str, tools: Any) -> list[Turn]:  # noqa: ANN401  JSON
         """Return the turns that stand where markers would; raises `Unfit`."""
         assistants = _assistants(messages)
-        marked = [dict(message) for message in messages]
-        for place in assistants:
-            marked[place] = _with_marker(messages[place], MARKER.format(place))
+        marked, markers = [dict(message) for message in messages], _markers(text, assistants)
+        for place, marker in markers.items():
+            marked[place] = _with_marker(messages[place], marker)
         skeleton, _ = self._rendering.jinja(marked, tools)
-        around = re.split("|".join(MARKER.format(place) for place in assistants), skeleton) if assistants else [skeleton]
+        for place, marker in markers.items():
+            skeleton = _marked_once(skeleton, marker, messages[place])
+        around = re.split("|".join(markers.values()), skeleton) if assistants else [skeleton]
         if len(around) != len(assistants) + 1:
             raise Unfit("turns", f"the template shows {len(around) - 1} answers, the conversation has {len(assistants)}")
         turns, at, done = [], len(around[0]), 0
@@ -80,7 +83,7 @@ class Turns:
             message = messages[place]
             end = _end_of_answer(_marks(message), after, text, at, place)
             if "tool_calls" in message:
-                start = at if message["content"].strip() else self._start_of_calls(text[:at], done, messages, place)
+                start = at if message["content"].strip() else self._start_of_calls(text[:at], done, messages[:place], tools)
                 done = self._end_of_calls(text, end, place)
             else:
                 start, done = at, self._end_of_turn(text, end, place)
@@ -90,14 +93,21 @@ class Turns:
             raise Unfit("turns", "the template renders the conversation otherwise when an answer changes")
         return turns
 
-    def _start_of_calls(self, text: str, done: int, messages: Sequence[Message], place: int) -> int:
-        """Find where a turn of calls begins: behind what opens an answer there. The text ends before the first name."""
-        for opening in self._openings[place > 0 and messages[place - 1]["role"] == "tool"]:
-            bare = opening.rstrip()
-            found = text.rfind(bare, done)
-            if found >= 0:
-                return found + len(opening if text.startswith(opening, found) else bare)
-        raise Unfit("turns", "the template opens a turn of calls otherwise than an answer", place)
+    def _start_of_calls(self, before: str, done: int, asked: Sequence[Message], tools: Any) -> int:  # noqa: ANN401  JSON
+        """Find where a turn of calls begins: behind what opens an answer there. `before` ends before the first name."""
+        for opening in self._openings[bool(asked) and asked[-1]["role"] == "tool"]:
+            found = before.rfind(opening.rstrip(), done)
+            if found >= 0 and not self._holds_another(before[found:], asked):
+                return _behind(before, found, opening)
+        prompt = self._rendering.asking(asked, tools)
+        if prompt == self._rendering.jinja(asked, tools)[0] or not before.startswith(prompt.rstrip()):
+            raise Unfit("turns", "the template opens a turn of calls otherwise than an answer", len(asked))
+        return _behind(before, 0, prompt)
+
+    def _holds_another(self, text: str, asked: Sequence[Message]) -> bool:
+        """Say whether a text that should be the assistant's alone ends a turn, or shows the message before."""
+        said = asked[-1]["content"].strip() if asked else ""
+        return self._closing in text or (said != "" and (said in text or in_json(said) in text))
 
     @cached_property
     def _openings(self) -> dict[bool, list[str]]:
@@ -105,12 +115,8 @@ class Turns:
         return {after_tool: self._opening(CALLED if after_tool else CALLED[:1]) for after_tool in (False, True)}
 
     def _opening(self, asked: Sequence[Message]) -> list[str]:
-        answers: list[Message] = [{"role": "assistant", "content": MARKER.format(number)} for number in (0, 1)]
-        probe, tools = [*asked, answers[0], *asked, answers[1]], [{"type": "function", "function": FUNCTION}]
-        try:
-            text, _ = self._rendering.jinja(probe, tools)
-        except Unfit:
-            text, _ = self._rendering.jinja(with_text_arguments(probe, tools), tools)
+        answers: list[Message] = [{"role": "assistant", "content": marker} for marker in _markers("", (0, 1)).values()]
+        text = self._calling([*asked, answers[0], *asked, answers[1]])
         heads = [text.partition(answer["content"])[0] for answer in answers]
         last = [[found.start() for found in self._control.finditer(head)] if self._control else [] for head in heads]
         if not all(last):
@@ -125,15 +131,31 @@ class Turns:
         return found.end()
 
     def _end_of_calls(self, text: str, name: int, place: int) -> int:
-        """Find where a turn of calls ends: with the first control token, behind their names, that ends an answer too."""
-        found = text.find(self._closing, name)
+        """Find where a turn of calls ends: behind their names, with the first control token that ends such a turn."""
+        found = text.find(self._closing_of_calls, name)
         if found < 0:
-            raise Unfit("end_of_turn", "the template ends a turn of calls otherwise than an answer", place)
-        return found + len(self._closing)
+            raise Unfit("end_of_turn", "the template ends a turn of calls otherwise than it does alone", place)
+        return found + len(self._closing_of_calls)
+
+    @cached_property
+    def _closing_of_calls(self) -> str:
+        text = self._calling(CALLED[:2]).rstrip()
+        ends = [token for token in self._control_tokens if text.endswith(token)]
+        if not ends:
+            raise Unfit("end_of_turn", "the template ends a turn of calls with no control token")
+        return ends[0]
+
+    def _calling(self, messages: Sequence[Message]) -> str:
+        """Render a conversation in which a function is there to be called, with the arguments as the template takes them."""
+        tools = [{"type": "function", "function": FUNCTION}]
+        try:
+            return self._rendering.jinja(messages, tools)[0]
+        except Unfit:
+            return self._rendering.jinja(with_text_arguments(messages, tools), tools)[0]
 
     @cached_property
     def _closing(self) -> str:
-        answer = MARKER.format(0)
+        answer = _markers("", [0])[0]
         text, _ = self._rendering.jinja([CALLED[0], {"role": "assistant", "content": answer}, CALLED[0]])
         end = text.find(answer) + len(answer)
         return text[end : self._end_of_turn(text, end, 1)].strip()
@@ -141,6 +163,41 @@ class Turns:
 
 def _assistants(messages: Sequence[Message]) -> list[int]:
     return [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join spans that touch: a template may tag an answer and its end apart.
+
+    >>> _joined([(0, 3), (3, 5), (7, 8)])
+    [(0, 5), (7, 8)]
+    """
+    found: list[tuple[int, int]] = []
+    for start, end in spans:
+        start = found.pop()[0] if found and found[-1][1] == start else start
+        found.append((start, end))
+    return found
+
+
+def _behind(text: str, at: int, opening: str) -> int:
+    """Return the end of what opens a turn at a place, without the white space behind it where the text has none."""
+    return at + len(opening if text.startswith(opening, at) else opening.rstrip())
+
+
+def _marked_once(skeleton: str, marker: str, message: Message) -> str:
+    """Put a function's name back where a template shows it once more, as above its result.
+
+    >>> _marked_once("[M] M's result", "M", {"content": "", "tool_calls": [{"function": {"name": "add"}}]})
+    "[M] add's result"
+    """
+    first, mark, rest = skeleton.partition(marker)
+    named = not message["content"].strip() and "tool_calls" in message
+    return first + mark + rest.replace(marker, _marks(message)) if named else skeleton
+
+
+def _markers(text: str, places: Sequence[int]) -> dict[int, str]:
+    """Return a marker for each of some messages that a text cannot hold."""
+    edge = next(chr(code) for code in PRIVATE if chr(code) not in text)
+    return {place: f"{edge}{place}{edge}" for place in places}
 
 
 def _with_marker(message: Message, marker: str) -> Message:

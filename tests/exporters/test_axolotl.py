@@ -58,7 +58,12 @@ def test_nothing_is_cut_or_dropped_unsaid_and_the_cache_is_known_by_the_artifact
 
 
 def test_held_out_documents_are_what_it_is_tested_on_and_stops_by(documents, tmp_path):
-    export(documents(["x"] * 40), "axolotl", tmp_path / "out", settings={**MODEL, "validation": 0.3})
+    export(
+        documents([f"text {n}" for n in range(40)]),
+        "axolotl",
+        tmp_path / "out",
+        settings={**MODEL, "validation": 0.3},
+    )
     settings = settings_of(tmp_path / "out")
     assert [test["path"] for test in settings["test_datasets"]] == [str(tmp_path / "out" / "validation.jsonl")]
     assert settings["val_set_size"] == 0

@@ -77,7 +77,12 @@ def test_texts_are_pre_trained_on(documents, tmp_path):
 
 
 def test_held_out_documents_are_evaluated_on(documents, tmp_path):
-    export(documents(["x"] * 40), "llamafactory", tmp_path / "out", settings={**SETTINGS, "validation": 0.3})
+    export(
+        documents([f"text {n}" for n in range(40)]),
+        "llamafactory",
+        tmp_path / "out",
+        settings={**SETTINGS, "validation": 0.3},
+    )
     settings = settings_of(tmp_path / "out")
     assert (settings["dataset"], settings["eval_dataset"]) == ("prep_train", "prep_validation")
     assert settings["do_eval"] is True

@@ -41,7 +41,7 @@ def test_a_turn_of_weight_0_is_refused(chats, tmp_path):
 
 
 def test_held_out_documents_are_evaluated_on(documents, tmp_path):
-    export(documents(["x"] * 40), "trl", tmp_path / "out", settings={**SETTINGS, "validation": 0.3})
+    export(documents([f"text {n}" for n in range(40)]), "trl", tmp_path / "out", settings={**SETTINGS, "validation": 0.3})
     settings = settings_of(tmp_path / "out")
     assert (settings["dataset_test_split"], settings["eval_strategy"]) == ("validation", "steps")
 

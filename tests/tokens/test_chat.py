@@ -72,6 +72,7 @@ def why_unfit(chat: Chat, messages) -> Unfit:
         ("chatml", "The mill.<|im_end|>The river.<|im_end|>"),
         ("llama-3", "The mill.<|eot_id|>The river.<|eot_id|>"),
         ("mistral", " The mill.</s> The river.</s>"),
+        ("mistral-v3", "The mill.</s>The river.</s>"),
         ("alpaca", "The mill.</s>The river.</s>"),
         ("vicuna", " The mill.</s> The river.</s>"),
     ],
@@ -90,6 +91,7 @@ def test_a_shipped_template_trains_the_answers_and_their_ends(name, expected):
             "<|start_header_id|>assistant<|end_header_id|>\n\nYo<|eot_id|>",
         ),
         ("mistral", "<s>[INST] Hi [/INST] Yo</s>"),
+        ("mistral-v3", "<s>[INST]Hi[/INST]Yo</s>"),
         (
             "alpaca",
             "<s>Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -224,7 +226,7 @@ def test_the_tokenizers_own_template_is_taken_unless_another_is_named(tmp_path):
 
 
 def test_no_template_at_all_names_the_option_and_those_that_ship():
-    with pytest.raises(TokenizerError, match=r"--chat-template: alpaca, chatml, llama-3, mistral, vicuna, or a \.jinja file"):
+    with pytest.raises(TokenizerError, match=r"--chat-template: alpaca, chatml, .*, vicuna, or a \.jinja file"):
         template_text(None, None)
 
 
@@ -300,17 +302,49 @@ def test_a_control_token_in_a_call_is_refused():
     assert why_unfit(chat(CALLING), told(talk, None)).measure == "control_tokens"
 
 
-def test_a_template_that_ends_calls_otherwise_is_refused():
+def test_a_template_that_ends_calls_with_no_control_token_is_refused():
     template = CALLING.replace("<|im_end|>", "{{ '' if m.tool_calls else '<|im_end|>' }}")
-    assert (
-        why_unfit(chat(template), told(CALLED[:2], None)).reason == "the template ends a turn of calls otherwise than an answer"
-    )
+    assert why_unfit(chat(template), told(CALLED[:2], None)).reason == "the template ends a turn of calls with no control token"
+
+
+def test_calls_that_end_otherwise_than_they_do_alone_are_refused():
+    template = CALLING.replace("<|im_end|>", "{{ '</s>' if m.tool_calls and loop.index < 3 else '<|im_end|>' }}")
+    talk = [*CALLED[:3], CALLED[3], CALLED[0], {**CALLED[1], "content": "Again."}]
+    problem = why_unfit(chat(template.replace("<|im_end|>", "</s>", 0)), told(talk, None))
+    assert problem.reason == "the template ends a turn of calls otherwise than it does alone"
 
 
 def test_a_template_that_opens_calls_otherwise_is_refused():
     template = CALLING.replace("<|im_start|>{{ m.role }}", "<|im_start|>{{ 'caller' if m.tool_calls else m.role }}")
     problem = why_unfit(chat(template), told(CALLED[:2], None))
     assert problem.reason == "the template opens a turn of calls otherwise than an answer"
+
+
+def test_calls_that_open_otherwise_begin_behind_what_asks_for_an_answer():
+    template = CALLING.replace(
+        "<|im_start|>{{ m.role }}\n", "<|im_start|>{{ m.role + (' calls' if m.tool_calls else ' says') }}\n"
+    )
+    asking = template + "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}"
+    expected = f" calls\n<tool_call>{SHOWN}</tool_call><|im_end|>The river.<|im_end|>"
+    assert supervised_text(chat(asking), told(CALLED, None)) == expected
+
+
+def test_a_functions_name_that_is_shown_again_above_its_result_is_no_second_answer():
+    template = CALLING.replace("{{ m.role }}\n", "{{ m.role }}\n{% if m.role == 'tool' %}find: {% endif %}")
+    naming = template.replace("find: ", "{{ messages[loop.index0 - 1].tool_calls[0].function.name }}: ")
+    expected = f"<tool_call>{SHOWN}</tool_call><|im_end|>The river.<|im_end|>"
+    assert supervised_text(chat(naming), told(CALLED, None)) == expected
+
+
+def test_an_answer_and_its_end_that_are_tagged_apart_are_one_turn():
+    template = "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}\
+{% generation %}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}{% endif %}\n{% endfor %}"
+    assert supervised_text(chat(template), TALK) == "The mill.<|im_end|>The river.<|im_end|>"
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day():
+    dated = "{{ strftime_now('%d %b %Y') }}\n" + CHATML_WITHOUT_TAGS
+    assert chat(dated).render(TALK).text.startswith("26 Jul 2024\n<|im_start|>system")
 
 
 def test_an_answer_of_weight_0_is_not_trained():
