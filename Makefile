@@ -37,7 +37,7 @@ check: setup    ## style, types, import contracts
 	$(BIN)/lint-imports
 
 test: setup     ## all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup    ## measurements, as ratios within one run
 	$(BIN)/python -m pytest tests/benchmarks -s -o addopts=

@@ -1,7 +1,19 @@
-"""Engines: one verb, `map(task, items)`: answers in the order of the items, whoever does the work."""
+"""Engines: one verb, `map(task, items)`: answers in the order of the items, whoever does the work.
+
+Reading order:
+
+    order      items -> answers in order, of which only so many are under way: the loop that engines share
+    local      worker processes on this machine
+    node       what a task finds on another machine: the same folder, the same store, the same code, one core
+    executor   whatever has `submit`, as concurrent.futures knows it
+    ray, dask, slurm   clusters
+    choice     the name of an engine, and what it is told -> the engine
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
+
+ENGINES = ("local", "ray", "dask", "slurm")
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

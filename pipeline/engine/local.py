@@ -5,13 +5,13 @@ import multiprocessing.forkserver
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from pipeline.engine.cores import one_core
+from pipeline.engine.order import in_order
 from pipeline.errors import WorkerDied
 
 Item = TypeVar("Item")
@@ -19,15 +19,16 @@ Answer = TypeVar("Answer")
 
 
 class Local:
-    """Runs tasks on this machine's cores; workers that are told a `stage` are born with its code."""
+    """Runs tasks on this machine's cores; workers are born with the code of the `stages` that are told."""
 
-    def __init__(self, workers: int | None = None, stage: str | None = None) -> None:
+    def __init__(self, workers: int | None = None, stages: Sequence[str] = ()) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self._pool: ProcessPoolExecutor | None = None
-        if self.workers > 1:  # what workers are forked from takes a second to import, as this process does meanwhile
-            code = [f"pipeline.stages.{stage}"] if stage else []
+        if self.workers > 1:
+            code = [f"pipeline.stages.{stage}" for stage in stages]
             multiprocessing.set_forkserver_preload(["pipeline.engine.preloaded", *code])
-            multiprocessing.forkserver.ensure_running()
+            if stages:  # what workers are forked from takes a second to import, as this process does meanwhile
+                multiprocessing.forkserver.ensure_running()
         from pipeline.engine.lean import lean
 
         lean()
@@ -38,22 +39,12 @@ class Local:
         if self.workers == 1 or len(todo) <= 1:
             yield from map(task, todo)
             return
-        queue = iter(todo)
         pool = self._started()
-        running: deque[Future[Answer]] = deque()
         try:
-            running.extend(pool.submit(task, item) for item in islice(queue, 2 * self.workers))
-            while running:
-                answer = running.popleft().result()
-                running.extend(pool.submit(task, item) for item in islice(queue, 1))
-                yield answer
+            yield from in_order(lambda item: pool.submit(task, item), todo, lambda: 2 * self.workers, _end)
         except BrokenProcessPool as error:
             self._pool = None
             raise WorkerDied from error
-        finally:
-            for future in running:
-                future.cancel()
-            wait(running)
 
     def close(self) -> None:
         """End the workers."""
@@ -68,16 +59,18 @@ class Local:
         return self._pool
 
 
+def _end(running: Collection[Future[Any]], hurry: bool) -> None:
+    for future in running:
+        future.cancel()
+    if not hurry:
+        wait(running)
+
+
 def _start_worker() -> None:
     """Leave Ctrl-C to the driver, and the cores to the other workers; end when the driver does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_driver, daemon=True).start()
-    import pyarrow as pa
-
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["POLARS_MAX_THREADS"] = "1"
+    one_core()
 
 
 def _end_with_the_driver() -> None:
