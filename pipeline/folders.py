@@ -142,7 +142,7 @@ def _globbed(argument: str) -> list[Found]:
     files = []
     for match in root.glob(pattern):
         below = match.relative_to(root).as_posix()
-        if match.is_file() and (not is_hidden(below) or "/." in f"/{pattern}"):
+        if not match.is_dir() and (not is_hidden(below) or "/." in f"/{pattern}"):
             format, why = _unplain(str(match), home)
             files.append(Found(_joined(name, below), str(match), format, why))
     if not files:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pipeline.conversations.settle import Repaired, settle
 from pipeline.documents import CORE, STRING, Kind, Rejection, Rows, schema
 from pipeline.errors import SourceError, did_you_mean
+from pipeline.places import Places
 from pipeline.sources import Source
 
 
@@ -146,8 +147,11 @@ def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedA
         ids = as_text(column_of(source, rows.table, id_column))
         empty = pc.if_else(pc.equal(ids, ""), f"the id column {id_column!r} is empty", pa.scalar(None, pa.string()))
         return ids, pc.if_else(pc.is_null(ids), f"the id column {id_column!r} is NULL", empty)
-    ids = [f"{source.name}:{place}" if place else source.name for place in rows.places]
-    return pa.chunked_array([pa.array(ids, STRING)]), pa.scalar(None, pa.string())
+    if isinstance(rows.places, Places):
+        ids = rows.places.texts(f"{source.name}:")
+    else:
+        ids = pa.array([f"{source.name}:{place}" if place else source.name for place in rows.places], STRING)
+    return pa.chunked_array([ids]), pa.scalar(None, pa.string())
 
 
 def rejections(rows: Rows, why: pa.ChunkedArray) -> Iterator[Rejection]:

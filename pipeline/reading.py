@@ -10,8 +10,9 @@ from pipeline.conversations.settle import Repaired
 from pipeline.documents import STRING, Found, Rejection, Remark, Rows
 from pipeline.errors import SourceError
 from pipeline.forming import form, no_column
+from pipeline.places import unlabelled
 from pipeline.readers import reader
-from pipeline.source_plan import OF_THREADS, ROW_FIELDS
+from pipeline.source_settings import OF_THREADS, ROW_FIELDS
 from pipeline.sources import Source, small_file
 from pipeline.threads import threads
 
@@ -68,7 +69,7 @@ def _unlabelled(read: Iterator[Found]) -> Iterator[Found]:
     """Leave the table out of the places, `posts:17`: the source's name has it."""
     for found in read:
         if isinstance(found, Rows):
-            found = found._replace(places=[place.partition(":")[2] for place in found.places])
+            found = found._replace(places=unlabelled(found.places))
         elif isinstance(found, Rejection):
             found = found._replace(place=found.place.partition(":")[2] or found.place)
         yield found

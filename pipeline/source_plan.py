@@ -1,4 +1,4 @@
-"""What the user named as sources -> each file, its format and its checked settings."""
+"""What the user named as sources -> each file and its format, with its settings as `source_settings` checks them."""
 
 import os
 import re
@@ -6,38 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.archives import is_archive, members
 from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError, UsageError
 from pipeline.readers import columns, format_of, formats, reader
 from pipeline.readers.live_database.address import live_source
-from pipeline.recipe import Fields, check, fields_of
+from pipeline.recipe import Fields, check
 from pipeline.remote import remote_sources, shown
+from pipeline.source_settings import ARCHIVE, NO_ROWS, ROW_FIELDS, Settings, for_pages, meant, of_no_use, settings_for
 from pipeline.sources import Source, collision, expand, small_file
 
-Settings = dict[str, Any]
-
-ARCHIVE = "archive"  # no reader's format: each of its members has its own
-NO_ROWS = ("foreign", "passed_over")
 OF_MANY = ("database", "live_database", "sql_dump")  # formats of which one source may hold several tables
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
-ROW_FIELDS: Fields = {
-    "text_column": (str | None, None),
-    "id_column": (str | None, None),
-    "keep_columns": (list[str] | Literal["all"] | None, None),
-    "chat_by": (str | None, None),
-    "role_column": (str | None, None),
-    "order_by": (str | None, None),
-    "roles": (dict[str, Literal["user", "assistant", "system", "tool"]] | None, None),
-    "repair": (bool, False),
-}
-"""What `threads` and `forming` make of rows: the same for every format."""
-
-
-OF_THREADS = ("chat_by", "role_column", "order_by", "roles")
-OF_TABLES = ("text_column", "id_column", *OF_THREADS)
 
 
 def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
@@ -75,27 +57,17 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     checked: dict[str, Settings] = {}
     planned = []
     for source, own in found:
-        own = _meant(source, own, beside[repr(own)])
+        own = meant(source, own, beside[repr(own)])
         key = repr((source.format, own))
         if key not in checked:
-            checked[key], wrong = _checked(source, _of_pages(source, of_all, tables, of_pages), of_all, own)
+            checked[key], wrong = settings_for(source, for_pages(source, of_all, tables, of_pages), of_all, own)
             problems += wrong
         planned.append((source, checked[key]))
     read.discard("passed_over")
-    problems += _of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if read else []
+    problems += of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if read else []
     if problems:
         raise RecipeError("ingest", problems)
     return planned
-
-
-def _meant(source: Source, own: Settings, beside: set[str]) -> Settings:
-    """Return what of an entry's settings is for one of its files: of a folder's, not those that only others in it know."""
-    without = {ARCHIVE, *NO_ROWS}
-    if source.alone or source.format in without:
-        return own
-    known = {*fields_of(reader(source.format)), *ROW_FIELDS}
-    elsewhere = {name for format in beside - without for name in fields_of(reader(format))}
-    return {key: value for key, value in own.items() if key in known or key not in elsewhere}
 
 
 def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared: Settings) -> list[str]:
@@ -115,12 +87,6 @@ def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared
     return []
 
 
-def _checked(source: Source, of_pages: Settings, of_all: Settings, own: Settings) -> tuple[Settings, list[str]]:
-    if source.format in NO_ROWS:
-        return _settings(source, {}, {})
-    return _of_archive(source, of_all, own) if source.format == ARCHIVE else _settings(source, of_pages, own)
-
-
 def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
     """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
     found: dict[str, list[tuple[Source, Settings]]] = {}
@@ -134,7 +100,8 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
         for source in _sources(head["path"]) if head else []:
             chosen = head["format"] or format
             archive = not source.format and is_archive(source)
-            source = replace(source, format=ARCHIVE if archive else source.format or chosen or _format(source))
+            format_ = ARCHIVE if archive else source.format or chosen or _format(source)
+            source = source if source.format == format_ else replace(source, format=format_)
             if chosen or not archive:
                 reader(chosen if archive and chosen else source.format)
             wanted = {**own, "format": chosen} if archive else own
@@ -163,7 +130,7 @@ def _told_apart(found: dict[str, list[tuple[Source, Settings]]]) -> tuple[list[t
         for label, (source, own) in zip(labels, alike, strict=True):
             if label in planned:
                 raise collision(label, planned[label][0].path, source.path)
-            planned[label] = replace(source, name=label, labelled=len(alike) > 1), own
+            planned[label] = (replace(source, name=label, labelled=True) if len(alike) > 1 else source), own
     return [planned[name] for name in sorted(planned)], problems
 
 
@@ -212,18 +179,6 @@ def opened(source: Source, settings: Settings) -> Iterator[tuple[Source, Setting
         yield (source, found) if isinstance(found, Rejection) else _member(found, settings)
 
 
-def _of_archive(source: Source, shared: Settings, own: Settings) -> tuple[Settings, list[str]]:
-    """Check an archive's settings for every format that its members may have; what a format does not know is not for it."""
-    wanted = {**shared, **{key: value for key, value in own.items() if key != "format"}}
-    problems = dict.fromkeys(_of_no_use(wanted, {*formats()}))
-    of_format = {}
-    for format in formats():
-        member = replace(source, format=format)
-        of_format[format], wrong = _settings(member, _of_pages(member, wanted, True, set()), {})
-        problems.update(dict.fromkeys(wrong))
-    return {"id_column": wanted.get("id_column"), "format": own["format"], "members": of_format}, list(problems)
-
-
 def _member(source: Source, settings: Settings) -> tuple[Source, Settings | Rejection]:
     try:
         source = replace(source, format=settings["format"] or format_of(source))
@@ -250,54 +205,3 @@ def _entry(entry: str | Mapping[str, Any], where: str) -> tuple[Settings, Settin
         return {"path": entry, "format": None}, {}, []
     head, wrong = check(SOURCE, {key: entry[key] for key in SOURCE if key in entry}, where)
     return head, {key: value for key, value in entry.items() if key not in SOURCE}, wrong
-
-
-def _of_no_use(shared: Settings, formats: set[str]) -> list[str]:
-    """Return a problem for each setting for all sources that is for none of their readers."""
-    known = {name for format in formats for name in fields_of(reader(format))}.union(ROW_FIELDS)
-    return [f"ingest: {name!r} is no setting of {', '.join(sorted(formats))}" for name in shared if name not in known]
-
-
-def _of_pages(source: Source, shared: Settings, tables: bool, of_pages: set[str]) -> Settings:
-    """Return what of the settings for all sources is meant for this one: a page's columns are not the tables'.
-
-    Nor has each format of pages the others' columns, `of_pages`.
-    """
-    own = None if source.format == ARCHIVE else columns(source.format)
-    if own is None:
-        return shared
-    kept = {key: value for key, value in shared.items() if not tables or key not in OF_TABLES}
-    if isinstance(kept.get("keep_columns"), list):
-        kept["keep_columns"] = [name for name in kept["keep_columns"] if name in own or not (tables or name in of_pages)]
-    return kept
-
-
-def _settings(source: Source, shared: Settings, own: Settings) -> tuple[Settings, list[str]]:
-    """Check one source's settings; what was set for all sources and this reader does not know is not for it."""
-    of_reader = fields_of(reader(source.format))
-    fields = {**of_reader, **ROW_FIELDS}
-    wanted = {**{key: value for key, value in shared.items() if key in fields}, **own}
-    if isinstance(wanted.get("keep_columns"), str) and wanted["keep_columns"] != "all":
-        wanted["keep_columns"] = [name.strip() for name in wanted["keep_columns"].split(",")]
-    if "shape" in of_reader and wanted.keys() & {"text_column", "chat_by"}:
-        wanted.setdefault("shape", "text")  # rows whose text is named are no chats, and turns are no whole ones
-    checked, problems = check(fields, wanted, f"ingest, {source.path}")
-    if bool(wanted.get("chat_by")) != bool(wanted.get("role_column")):
-        problems.append(
-            f"ingest, {source.path}: `chat_by` and `role_column` go together: whose turn a row is, and in which thread"
-        )
-    elif not wanted.get("chat_by"):
-        problems += [f"ingest, {source.path}: {key!r} is for rows with `chat_by`" for key in OF_THREADS[2:] if wanted.get(key)]
-    return checked, problems
-
-
-def resettled(source: Source, settings: Settings, changes: Settings) -> Settings:
-    """Return settings that a source was read with, some of them changed, for the reader that it has now.
-
-    What that reader does not know is left out. Raises `RecipeError`.
-    """
-    had = {key: value for key, value in settings.items() if value is not None}
-    checked, problems = _settings(source, {**had, **changes}, {})
-    if problems:
-        raise RecipeError("ingest", problems)
-    return checked

@@ -3,40 +3,26 @@
 Nothing is kept but counts, so memory does not grow with the source.
 """
 
-import re
 import shlex
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline.documents import STRING, Rejection, Rows
+from pipeline.database_texts import NO_TEXT, texts_of
+from pipeline.documents import STRING
 from pipeline.errors import SourceError
 from pipeline.readers import format_of
-from pipeline.readers.database import database, duckdb
-from pipeline.readers.database.choice import quoted
+from pipeline.readers.live_database.address import live_source
 from pipeline.readers.sql_dump.survey import Lengths, survey
-from pipeline.sources import Source, expand, head, size_of
+from pipeline.remote import fetched, remote_sources, shown
+from pipeline.sources import Source, expand, size_of
 
-_NO_TEXT = re.compile(
-    r"(?i)(?:date|time|year|interval|decimal|numeric|number|money|smallmoney|float|real|double|bool|bit|uuid|uniqueidentifier"
-    r"|enum|set|inet|cidr|oid|geometry|point)\b|timestamp|datetime"
-)
-_COLUMNS = {
-    "sqlite": """
-        SELECT t.name AS t, c.name AS c, c.type AS declared FROM sqlite_master AS t JOIN pragma_table_xinfo(t.name) AS c
-        WHERE t.type = 'table' AND substr(t.name, 1, 7) <> 'sqlite_' AND c.hidden <> 1 ORDER BY t.rowid, c.cid""",
-    "duckdb": """
-        SELECT c.table_name AS t, c.column_name AS c, lower(c.data_type) AS declared
-        FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (table_oid) ORDER BY c.table_oid, c.column_index""",
-}
-_LENGTH = {  # of a text in bytes, NULL of anything else
-    "sqlite": "CASE WHEN typeof({column}) = 'text' THEN length(CAST({column} AS BLOB)) END",
-    "duckdb": "CASE WHEN typeof({column}) = 'VARCHAR' THEN strlen(CAST({column} AS VARCHAR)) END",
-}
 _SHOWN = 3
-_CALLS = 200  # tables measured by one query; SQLite takes 500 SELECTs in one
 
 
 @dataclass(frozen=True)
@@ -68,26 +54,41 @@ class Table:
 
 
 def tables_of(path: str, encoding: str = "") -> list[Table]:
-    """Return the tables of an SQL dump or a database in a file, in its order; raises `SourceError` for anything else.
+    """Return the tables of an SQL dump or a database, in its order; raises `SourceError` for anything else.
 
-    `encoding` is for a dump that names no charset or a wrong one, as the reader's setting is.
+    `path` is a file or the URL of one, which is copied to this disk meanwhile, or the URL of a live database, which is asked in
+    a read-only snapshot. `encoding` is for a dump that names no charset or a wrong one, as the reader's setting is.
     """
-    sources = expand([path])
-    if len(sources) > 1 or not sources[0].alone:
-        raise SourceError(f"{path} is more than one file. Name one dump or database.")
-    source = sources[0]
-    kind = format_of(source)
-    if kind == "sql_dump":
-        found = _of_dump(source, encoding)
-    elif kind == "database":
-        if encoding:
+    with _at_hand(path) as source:
+        kind = source.format or format_of(source)
+        if encoding and kind.endswith("database"):
             raise SourceError(f"{source.path} is a database, which knows its encoding. Leave --encoding out.")
-        found = list(_of_database(source))
-    else:
-        raise SourceError(f"{source.path} is {kind}, which has no tables to choose from. `prep ingest` reads it as it is.")
-    if not found:
-        raise SourceError(f"{source.path} holds no table{' (the file is empty)' if not size_of(source) else ''}.")
-    return found
+        if kind == "sql_dump":
+            found = _of_dump(source, encoding)
+        elif kind.endswith("database"):
+            found = [Table(name, rows, [Column(*column) for column in columns]) for name, rows, columns in texts_of(source)]
+        else:
+            raise SourceError(f"{source.path} is {kind}, which has no tables to choose from. `prep ingest` reads it as it is.")
+        if not found:
+            empty = kind != "live_database" and not size_of(source)
+            raise SourceError(f"{source.path} holds no table{' (the file is empty)' * empty}.")
+        return found
+
+
+@contextmanager
+def _at_hand(path: str) -> Iterator[Source]:
+    """Give the one source that a path or URL means: a live database as it is, a file from elsewhere as a copy on this disk."""
+    far = remote_sources(path)
+    live = None if far else live_source(path)
+    sources: Sequence[Source] = far or ([live] if live else expand([path]))
+    if len(sources) > 1 or not sources[0].alone:
+        raise SourceError(f"{shown(path) or path} is more than one file. Name one dump or database.")
+    if not far:
+        yield sources[0]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        ((_, copy),) = fetched({0: far[0]}, Path(folder))
+        yield copy
 
 
 def suggestion(path: str, tables: Sequence[Table]) -> str:
@@ -101,8 +102,15 @@ def suggestion(path: str, tables: Sequence[Table]) -> str:
     )
     if chosen is None:
         return ""
-    words = ["prep", "ingest", path, "--table", chosen[1], "--text-column", chosen[2]]
+    words = ["prep", "ingest", _printed(path), "--table", chosen[1], "--text-column", chosen[2]]
     return shlex.join(words)
+
+
+def _printed(path: str) -> str:
+    """Return a path or URL as it is, or, where it holds a secret, as errors show it."""
+    live = None if shown(path) else live_source(path)
+    secret = live is not None and live.address is not None and (live.address.password or "pass" in str(live.address.options))
+    return live.path if live is not None and secret else shown(path) or path
 
 
 def listing(tables: Sequence[Table]) -> tuple[list[str], list[list[str]]]:
@@ -121,7 +129,7 @@ def listing(tables: Sequence[Table]) -> tuple[list[str], list[list[str]]]:
 
 def facts(path: str, tables: Sequence[Table]) -> dict[str, Any]:
     """Return the tables for a machine, with the suggested command."""
-    return {"source": path, "tables": [asdict(table) for table in tables], "command": suggestion(path, tables)}
+    return {"source": _printed(path), "tables": [asdict(table) for table in tables], "command": suggestion(path, tables)}
 
 
 def notes(tables: Sequence[Table]) -> list[str]:
@@ -152,40 +160,4 @@ def _measured(lengths: Lengths) -> Column:
 
 
 def _is_text(declared: str, kind: pa.DataType) -> bool:
-    return kind == STRING and not _NO_TEXT.match(declared)
-
-
-def _of_database(source: Source) -> Iterator[Table]:
-    dialect = "duckdb" if duckdb.sniff(head(source, 12)) else "sqlite"
-    columns: dict[str, list[tuple[str, str]]] = {}
-    for table, column, declared in _answers(source, _COLUMNS[dialect]):
-        columns.setdefault(table, []).append((column, declared))
-    names = list(columns)
-    for first in range(0, len(names), _CALLS):
-        chosen = names[first : first + _CALLS]
-        measures = [_measures(number, name, columns[name], _LENGTH[dialect]) for number, name in enumerate(chosen)]
-        for number, rows, lengths in _answers(source, " UNION ALL ".join(measures)):
-            name = chosen[int(number)]
-            yield Table(name, int(rows), [*_with_lengths(columns[name], lengths)])
-
-
-def _answers(source: Source, query: str) -> Iterator[list[str]]:
-    for piece in database(source, query=query):
-        if isinstance(piece, Rejection):
-            raise SourceError(f"{source.path}: not a readable database ({piece.error}).")
-        if isinstance(piece, Rows):
-            yield from ([*row.values()] for row in piece.table.to_pylist())
-
-
-def _measures(number: int, table: str, columns: Sequence[tuple[str, str]], length: str) -> str:
-    """Write the query for a table's rows and, as one text, the mean length and the longest of each column's texts."""
-    texts = [length.format(column=quoted(column)) if _is_text(declared, STRING) else "" for column, declared in columns]
-    measures = [f"ifnull(avg({text}), 0) || ' ' || ifnull(max({text}), 0)" if text else "'0 0'" for text in texts]
-    joined = " || ' ' || ".join(measures)
-    return f"SELECT {number} AS number, count(*) AS found, {joined} AS lengths FROM {quoted(table)}"
-
-
-def _with_lengths(columns: Sequence[tuple[str, str]], lengths: str) -> Iterator[Column]:
-    numbers = iter(lengths.split())
-    for name, declared in columns:
-        yield Column(name, declared.lower(), float(next(numbers)), int(next(numbers)))
+    return kind == STRING and not NO_TEXT.match(declared)

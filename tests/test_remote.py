@@ -23,6 +23,7 @@ from pipeline.remote import RemoteSource, remote_sources, shown
 from pipeline.run import Run
 from pipeline.source_plan import plan
 from pipeline.stages.ingest import ingest
+from pipeline.tables import Column, Table, suggestion, tables_of
 
 PAGE = "<html><body><p>The mill stands by the river, page {}.</p></body></html>"
 
@@ -267,6 +268,14 @@ def site(tmp_path):
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_the_tables_of_a_dump_on_the_web_are_listed(site, tmp_path):
+    dump = b"CREATE TABLE t (body text);\nINSERT INTO t VALUES ('Hello');"
+    (tmp_path / "www" / "dump.sql.gz").write_bytes(gzip.compress(dump))
+    url = f"{site}/dump.sql.gz?key=secret"
+    assert tables_of(url) == [Table("t", 1, [Column("body", "text", 5.0, 5)])]
+    assert suggestion(url, tables_of(url)) == f"prep ingest {site}/dump.sql.gz --table t --text-column body"
 
 
 def test_a_file_on_the_web_gives_the_artifact_of_the_same_file_here(site, tmp_path, run):

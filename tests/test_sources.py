@@ -3,11 +3,13 @@
 import gzip
 import hashlib
 import os
+import socket
 
 import pytest
 
 from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError
+from pipeline.folders import NOT_PLAIN
 from pipeline.readers import columns, format_of, formats, modules, reader
 from pipeline.readers.foreign import foreign
 from pipeline.source_plan import plan, problems_of_sources
@@ -88,6 +90,26 @@ def test_what_is_not_there_is_refused(tree):
 def test_a_pipe_that_is_named_is_refused_without_waiting_for_it(tree):
     os.mkfifo("pipe.html")
     assert refused("pipe.html") == "pipe.html: no plain file, but a pipe or a device. Write it to a file first."
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+def test_a_device_that_is_named_is_refused_unread(tree, device):
+    (tree / "device.csv").symlink_to(device)
+    assert refused("device.csv") == "device.csv: no plain file, but a pipe or a device. Write it to a file first."
+
+
+def test_a_socket_that_is_named_is_refused(tree):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.csv")
+        assert refused("socket.csv") == "socket.csv: no plain file, but a pipe or a device. Write it to a file first."
+
+
+def test_a_pipe_that_a_glob_matches_is_rejected_and_the_rest_is_read(tree):
+    os.mkfifo("pages/pipe.html")
+    planned = {source.name: source.why for source, _ in plan(["pages/*.html"], {})}
+    assert planned.pop("pages/pipe.html") == NOT_PLAIN
+    assert len(planned) == 1
+    assert not any(planned.values())
 
 
 def test_what_is_no_plain_file_in_a_folder_is_rejected_and_the_rest_is_read(tree):

@@ -83,13 +83,16 @@ def _role(said: str) -> tuple[str, str]:
 @click.option("--encoding", default="", help="A dump's encoding, where it names none or a wrong one: cp1252.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def tables(source: str, encoding: str, as_json: bool) -> None:
-    """List the tables of an SQL dump, an SQLite or a DuckDB database: rows, columns, longest texts.
+    """List the tables of an SQL dump, an SQLite or DuckDB database, or a live one: rows, columns, longest texts.
+
+    A live one is PostgreSQL, MySQL or MariaDB, by URL.
 
     The last line is a command that ingests the column with most text. Lengths are bytes, of a dump as written in it.
 
     \b
     Example:
       prep tables dump.sql
+      prep tables postgresql://me@host/shop
     """
     from pipeline.progress import say_json, table
     from pipeline.tables import facts, listing, notes, suggestion, tables_of

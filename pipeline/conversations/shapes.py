@@ -18,11 +18,14 @@ A column `system` or `system_prompt` is the first turn. `tools`, or OpenAI's leg
 A preference row is read only where `chosen` is asked for: half of it is what a model shall not say.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Literal
 
 from pipeline.conversations.calls import calls_text, functions_text, json_text
+
+MOST_TOLD = 5  # names of fields in a remark
 
 Shape = Literal["auto", "text", "alpaca", "sharegpt", "messages", "turns", "prompt", "chosen", "discord", "slack"]
 Row = dict[str, Any]
@@ -40,6 +43,8 @@ SIGNS = {*chain.from_iterable(LISTS.values()), "chosen", *(pair[1] for pair in A
 """Of these, every row but a text has one."""
 SPEAKER, TEXT = ("role", "from"), ("content", "value", "text")
 READ = {*SPEAKER, *TEXT, "name", "tool_calls", "function_call", "tool_call_id", "weight", "train"}
+ALWAYS, TEXTS_ALONE = {"role", "content", "tool_calls"}, {"name", "tool_call_id"}
+"""Of a turn's fields those that are read whatever else it has, and those that are read where they are texts."""
 JSON_SPEAKERS = ("tool", "observation", "function", "function_call", "function_response", "tool_call", "tool_response")
 """Those whose text some sources give as JSON itself, not as its text."""
 
@@ -70,13 +75,35 @@ def shape_of(row: Row) -> Shape:
 
 
 def unread(turns: object) -> list[str]:
-    """Return the names of the fields of turns, once for each, that no turn here has a place for: a model's thoughts, say.
+    """Return the names of the fields of turns, once for each, that are not read: a model's thoughts, a name that is no text.
 
-    >>> unread([{"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}, {"role": "user", "content": "?"}])
-    ['reasoning_content']
+    >>> unread([{"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}, {"human": "?", "context": ["a map"]}])
+    ['reasoning_content', 'context']
     """
-    told = [turn for turn in turns if isinstance(turn, dict) and len(turn) > 2] if isinstance(turns, list) else []
-    return [name for turn in told if not turn.keys() <= READ for name in turn if name not in READ and turn[name] is not None]
+    objects = [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+    told = [turn for turn in objects if len(turn) > 2 or ("role" not in turn and "from" not in turn)]
+    return [name for turn in told for name, cell in turn.items() if cell is not None and not _is_read(name, cell, turn)]
+
+
+def _is_read(name: str, cell: object, turn: Row) -> bool:
+    if name in ALWAYS:
+        return True
+    if name in TEXTS_ALONE or turn.keys().isdisjoint((*SPEAKER, *TEXT)):  # or a pair: {"human": ..., "assistant": ...}
+        return isinstance(cell, str)
+    if name in ("weight", "train"):
+        return _weight(cell) is not None and name == ("weight" if "weight" in turn else "train")
+    first = next((next(one for one in alike if one in turn) for alike in (SPEAKER, TEXT) if name in alike), name)
+    return name in READ and cell == turn[first]
+
+
+def fields_left_out(counts: Counter[str]) -> str:
+    """Say which fields of turns were not read, and how often each stood there.
+
+    >>> fields_left_out(Counter({"reasoning_content": 3}))
+    "fields of turns that are left out: 'reasoning_content' (3)"
+    """
+    names = ", ".join(f"{name!r} ({count})" for name, count in counts.most_common(MOST_TOLD))
+    return f"fields of turns that are left out: {names}{' ...' * (len(counts) > MOST_TOLD)}"
 
 
 def chat(row: Row, shape: Shape) -> tuple[Row, list[Turn]]:
@@ -87,11 +114,11 @@ def chat(row: Row, shape: Shape) -> tuple[Row, list[Turn]]:
         used, turns = _chosen(row) if shape == "chosen" else _asked(row, ALPACA if shape == "alpaca" else PAIRS)
     rest = {name: cell for name, cell in row.items() if name not in used and name != "messages"}
     for name in SYSTEM:
-        if system := rest.pop(name, None):
-            turns = turns if turns and turns[0][0] == "system" else [_plain("system", _text(system, repr(name))), *turns]
-    functions = [rest.pop(name) for name in FUNCTIONS if name in rest]
-    if functions:
-        rest["tools"] = next(filter(None, map(functions_text, functions)), None)
+        if rest.get(name) and not (turns and turns[0][0] == "system"):  # else it stays a column
+            turns = [_plain("system", _text(rest.pop(name), repr(name))), *turns]
+    functions = [name for name in FUNCTIONS if rest.get(name)]  # of both, the second stays a column
+    if not rest.keys().isdisjoint(FUNCTIONS):
+        rest["tools"] = functions_text(rest.pop(functions[0])) if functions else None
     return rest, turns
 
 
@@ -115,10 +142,12 @@ def _asked(row: Row, pairs: Sequence[tuple[str, str]]) -> tuple[Sequence[str], l
     return (*found, "input", "history"), _past(row.get("history")) + question + answer
 
 
-def _past(history: object) -> list[Turn]:
+def _past(history: Any) -> list[Turn]:  # noqa: ANN401  JSON
     """Return the turns of earlier questions and answers: LLaMA-Factory's `history`."""
+    if history and not isinstance(history, list):
+        raise ValueError("'history' is not a list")
     turns = []
-    for number, pair in enumerate(history if isinstance(history, list) else [], 1):
+    for number, pair in enumerate(history or [], 1):
         if not isinstance(pair, list) or len(pair) != 2:
             raise ValueError(f"'history' has no question and answer at {number}")
         question, answer = (_text(said, f"'history' {number}") for said in pair)
@@ -131,7 +160,9 @@ def _chosen(row: Row) -> tuple[Sequence[str], list[Turn]]:
         raise ValueError("no 'chosen'")
     prompt, answer = _said(row.get("prompt", []), "user", "'prompt'"), _said(row["chosen"], "assistant", "'chosen'")
     whole = answer[: len(prompt)] == prompt or len(answer) > 1  # the chosen list most often repeats the prompt
-    return ("prompt", "chosen", "rejected"), answer if whole else prompt + answer
+    repeated = {turn[1].strip() for turn in prompt} <= {turn[1].strip() for turn in answer}
+    used = ("prompt", "chosen", "rejected") if repeated or not whole else ("chosen", "rejected")  # else it stays a column
+    return used, answer if whole else prompt + answer
 
 
 def _pair(row: Row, pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:

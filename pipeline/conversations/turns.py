@@ -108,13 +108,14 @@ def _with_calls(turns: Turns, callers: Ints) -> Turns:
     """Read the texts of turns that are calls."""
     told: dict[str, list[Any]] = {"content": [], "calls": [], "wrong": []}
     for text, calls in zip(turns.content.take(pa.array(callers)), turns.more[1].take(pa.array(callers)), strict=True):
-        found, wrong = calls.as_py(), None
+        said, found, wrong = text.as_py(), calls.as_py(), None
         if found is None:
             try:
-                found = calls_text(text.as_py())
+                found = calls_text(said)
             except ValueError as error:
                 wrong = str(error)
-        for column, cell in zip(told.values(), ("" if found else text.as_py(), found, wrong), strict=True):
+            said = "" if found else said
+        for column, cell in zip(told.values(), (said, found, wrong), strict=True):
             column.append(cell)
     at = np.zeros(len(turns.role), dtype=bool)
     at[callers] = True

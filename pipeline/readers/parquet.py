@@ -7,6 +7,7 @@ they are.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -16,7 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.conversations.calls import calls_text, functions_text, json_text, without_nulls
-from pipeline.documents import STRING, Rejection, Rows
+from pipeline.conversations.shapes import fields_left_out
+from pipeline.documents import STRING, Found, Rejection, Remark, Rows
+from pipeline.places import Places
 from pipeline.sources import Source, open_bytes
 
 SUFFIXES = (".parquet", ".arrow", ".feather")
@@ -41,12 +44,14 @@ def sniff(head: bytes) -> bool:
     return head.startswith((b"PAR1", b"ARROW1"))
 
 
-def parquet(source: Source) -> Iterator[Rows | Rejection]:
+def parquet(source: Source) -> Iterator[Found]:
     """Read a Parquet file, or an Arrow file or stream; a row's place is its number, from 1.
 
     A `Rejection` are a row whose strings are not UTF-8, a conversation whose contents are no texts or whose calls are none, a
-    group of rows that cannot be read, and a file that is none.
+    group of rows that cannot be read, and a file that is none. Fields of turns that no message has are left out, and a `Remark`
+    counts them.
     """
+    unread: Counter[str] = Counter()
     with open_bytes(source) as file:
         try:
             groups = _groups(file)
@@ -62,8 +67,10 @@ def parquet(source: Source) -> Iterator[Rows | Rejection]:
                     yield Rejection(str(number + 1), f"rows from {number + 1} {to} cannot be read ({batch})", b"")
                     number = last
                 else:
-                    yield from _rows(pa.table(batch), number)
+                    yield from _rows(pa.table(batch), number, unread)
                     number += len(batch)
+    if unread:
+        yield Remark(fields_left_out(unread))
 
 
 def _groups(file: BinaryIO) -> list[Group]:
@@ -116,7 +123,7 @@ def _bytes(file: BinaryIO) -> bytes:
     return raw if len(raw) <= KEPT_BYTES else b""
 
 
-def _rows(table: pa.Table, before: int) -> Iterator[Rows | Rejection]:
+def _rows(table: pa.Table, before: int, unread: Counter[str]) -> Iterator[Rows | Rejection]:
     places = np.arange(before + 1, before + 1 + table.num_rows)
     broken = _not_utf8(table)
     for index, (error, raw) in broken.items():
@@ -126,14 +133,14 @@ def _rows(table: pa.Table, before: int) -> Iterator[Rows | Rejection]:
         table, places = table.filter(pa.array(sound)), places[sound]
     chat = _chat(table.schema)
     if chat and len(places):
-        messages, errors = _messages(table[chat])
+        messages, errors = _messages(table[chat], unread)
         bad = np.isin(np.arange(len(places)), list(errors))
         for index, row in zip(np.flatnonzero(bad), table.filter(pa.array(bad)).to_pylist(), strict=True):
             yield Rejection(str(places[index]), errors[int(index)], orjson.dumps(row, default=_plain))
         table = _with_functions(table.set_column(table.column_names.index(chat), "messages", messages))
         table, places = table.filter(pa.array(~bad)), places[~bad]
     if len(places):
-        yield Rows(table, [str(place) for place in places])
+        yield Rows(table, Places("", pa.array(places)))
 
 
 def _chat(columns: pa.Schema) -> str | None:
@@ -183,6 +190,10 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
 
 
+def _is_number(kind: pa.DataType) -> bool:
+    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null))
+
+
 def _sides(kind: pa.DataType) -> tuple[str, str] | None:
     if not _is_list(kind, pa.types.is_struct):
         return None
@@ -190,8 +201,11 @@ def _sides(kind: pa.DataType) -> tuple[str, str] | None:
     return next((pair for pair in SIDES if names.issuperset(pair)), None)
 
 
-def _messages(column: pa.ChunkedArray) -> tuple[pa.Array, dict[int, str]]:
-    """Return conversations with the fields of messages, and what is wrong with those that are none, by their index."""
+def _messages(column: pa.ChunkedArray, unread: Counter[str]) -> tuple[pa.Array, dict[int, str]]:
+    """Return conversations with the fields of messages, and what is wrong with those that are none, by their index.
+
+    What turns have besides is counted in `unread`.
+    """
     lists = pa.concat_arrays(column.chunks)
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -205,7 +219,10 @@ def _messages(column: pa.ChunkedArray) -> tuple[pa.Array, dict[int, str]]:
         parts = dict(zip((field.name for field in values.type), values.flatten(), strict=True))
         speaker, text = _sides(column.type) or SIDES[0]
         columns = {"role": parts[speaker].cast(STRING), "content": _texts(parts[text], _content, errors)}
-        columns |= _more(parts, errors)
+        more, used = _more(parts, errors)
+        columns |= more
+        left = {name: len(cells) - cells.null_count for name, cells in parts.items() if name not in (speaker, text, *used)}
+        unread.update({name: count for name, count in left.items() if count})
     struct = pa.StructArray.from_arrays(list(columns.values()), names=list(columns))
     of_rows = {}
     for turn in sorted(errors, reverse=True):
@@ -214,17 +231,17 @@ def _messages(column: pa.ChunkedArray) -> tuple[pa.Array, dict[int, str]]:
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), struct), of_rows
 
 
-def _more(parts: dict[str, pa.Array], errors: dict[int, str]) -> dict[str, pa.Array]:
-    """Return what the messages of a file have besides role and content."""
+def _more(parts: dict[str, pa.Array], errors: dict[int, str]) -> tuple[dict[str, pa.Array], list[str]]:
+    """Return what the messages of a file have besides role and content, and the names of the fields that it is read from."""
     texts = [name for name in ("name", "tool_call_id") if name in parts and _is_text(parts[name].type)]
     more: dict[str, pa.Array] = {name: parts[name] for name in texts}
-    calls = [_texts(parts[name], calls_text, errors) for name in ("tool_calls", "function_call") if name in parts]
+    calls = [name for name in ("tool_calls", "function_call") if name in parts]
     if calls:
-        more["tool_calls"] = pc.coalesce(*calls)
-    weight = next((parts[name] for name in ("weight", "train") if name in parts), None)
-    if weight is not None and (pa.types.is_primitive(weight.type) or pa.types.is_null(weight.type)):
-        more["weight"] = weight.cast(pa.float64())
-    return more
+        more["tool_calls"] = pc.coalesce(*(_texts(parts[name], calls_text, errors) for name in calls))
+    weight = [name for name in ("weight", "train") if name in parts and _is_number(parts[name].type)][:1]
+    if weight:
+        more["weight"] = parts[weight[0]].cast(pa.float64())
+    return more, [*texts, *calls, *weight]
 
 
 def _texts(cells: pa.Array, read: Callable[[object], str | None], errors: dict[int, str]) -> pa.Array:

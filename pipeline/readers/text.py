@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents import STRING, Found, Rejection, Remark, Rows
+from pipeline.places import Places
 from pipeline.readers._encodings import Encoding, chosen, is_utf8, original, recoded
 from pipeline.sources import Source, blocks_of
 
@@ -149,6 +150,6 @@ def _rows(parts: Parts, encoding: Encoding, broken_off: bool) -> Iterator[Rows |
         good = np.setdiff1d(np.arange(len(cells)), list(why))
         texts, lines = array.take(pa.array(good)).cast(STRING), lines[good]
     if len(texts):
-        yield Rows(pa.table([texts], schema=SCHEMA), [str(line) for line in lines.tolist()])
+        yield Rows(pa.table([texts], schema=SCHEMA), Places("", pa.array(lines)))
     for index, error in sorted(why.items()):
         yield Rejection(str(parts.lines[index]), error, original(cells[index], encoding.name))

@@ -32,7 +32,7 @@ from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, ensure_unchanged, hashed, size_of
 
-VERSION = 5  # of what the stage and the readers make of a source; it enters the fingerprint
+VERSION = 6  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 MOST_SAID = 5  # sources of which is told how they were read
 

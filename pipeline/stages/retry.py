@@ -26,7 +26,7 @@ from pipeline.readers import format_of
 from pipeline.reading import documents
 from pipeline.rejections import Frame, Mended, Raw, frames
 from pipeline.run import Run, versions
-from pipeline.source_plan import ARCHIVE, resettled
+from pipeline.source_settings import ARCHIVE, resettled
 from pipeline.sources import Source
 from pipeline.unpacking import packed_as, packing
 

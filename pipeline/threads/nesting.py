@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipeline.conversations.turns import ROLES
 from pipeline.documents import MESSAGES, STRING, Rejection, Rows
 from pipeline.forming import as_json
+from pipeline.places import Places
 from pipeline.threads.turns import CONTENT, ORDER, PLACE, ROLE, THREAD, TURN, Columns
 
 MOST_ROWS = 10_000
@@ -92,7 +93,6 @@ def _rows(
     spoken = {*TURN, columns.role, columns.text, "messages"}
     first = some.take(pa.array(offsets[:-1] - start))
     table = first.select([name for name in first.column_names if name not in spoken]).append_column("messages", messages)
-    places = [f"{columns.thread}={thread}" for thread in first[THREAD].to_pylist()]
-    sound = np.flatnonzero(~faulty[: len(places)])
+    sound = pa.array(np.flatnonzero(~faulty[: table.num_rows]))
     if len(sound):
-        yield Rows(table.take(pa.array(sound)), [places[thread] for thread in sound])
+        yield Rows(table.take(sound), Places(f"{columns.thread}=", first[THREAD].take(sound).combine_chunks()))

@@ -88,3 +88,9 @@ def test_messages_without_more_than_role_and_content_have_the_narrow_type():
 def test_a_batch_is_judged_as_its_conversations_are_alone(chats, start):
     batch = pa.array([talk(chat) for chat in chats], FULL_MESSAGES).slice(start)
     assert settle(batch).why.to_pylist() == [why(chat) for chat in chats[start:]]
+
+
+def test_a_text_beside_calls_of_a_caller_stays():
+    said = [{"role": "user", "content": "Hi"}, {"role": "function_call", "content": "Let me look.", "tool_calls": CALL}]
+    turn = settle(pa.array([said])).messages.to_pylist()[0][1]
+    assert (turn["content"], turn["tool_calls"]) == ("Let me look.", CALL)

@@ -350,6 +350,45 @@ def test_fields_of_turns_that_are_left_out_are_counted(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        ({**ASSISTANT, "name": 7}, "'name'"),
+        ({**ASSISTANT, "tool_call_id": ["a"]}, "'tool_call_id'"),
+        ({**ASSISTANT, "weight": "high"}, "'weight'"),
+        ({**ASSISTANT, "weight": 1, "train": False}, "'train'"),
+        ({**ASSISTANT, "value": "another text"}, "'value'"),
+        ({**ASSISTANT, "from": "gpt"}, "'from'"),
+        ({"human": "Hi", "assistant": "Yo", "context": {"page": 3}}, "'context'"),
+    ],
+)
+def test_a_field_of_a_turn_that_is_not_read_is_told(tmp_path, turn, told):
+    found = list(parts_of(tmp_path, orjson.dumps({"messages": [USER, turn]})))
+    assert found[-1] == Remark(f"fields of turns that are left out: {told} (1)")
+
+
+def test_a_system_column_beside_a_system_turn_stays_a_column(tmp_path):
+    system = {"role": "system", "content": "Be kind."}
+    (row,), _, _ = read(tmp_path, {"messages": [system, USER, ASSISTANT], "system": "Be brief."})
+    assert (len(row["messages"]), row["system"]) == (3, "Be brief.")
+
+
+def test_of_tools_and_functions_the_second_stays_a_column(tmp_path):
+    (row,), _, _ = read(tmp_path, {"messages": [USER, ASSISTANT], "tools": [{"name": "add"}], "functions": [{"name": "sub"}]})
+    assert ("add" in row["tools"], row["functions"]) == (True, '[{"name":"sub"}]')
+
+
+def test_a_history_that_is_no_list_is_rejected(tmp_path):
+    _, _, rejected = read(tmp_path, {"instruction": "Add.", "output": "2", "history": "1 + 1"})
+    assert [one.error for one in rejected] == ["'history' is not a list"]
+
+
+def test_a_prompt_that_the_chosen_turns_do_not_repeat_stays_a_column(tmp_path):
+    turns = {"chosen": [USER, ASSISTANT], "rejected": [USER, ASSISTANT]}
+    told, other = read(tmp_path, {"prompt": "Hi", **turns}, {"prompt": "Ahoy", **turns}, shape="chosen")[0]
+    assert (told.get("prompt"), other["prompt"]) == (None, "Ahoy")
+
+
 def test_nothing_is_told_of_turns_that_are_read_whole(tmp_path):
     (part,) = parts_of(tmp_path, orjson.dumps({"messages": [{**USER, "name": "Ann", "weight": 0}, ASSISTANT]}))
     assert isinstance(part, Rows)

@@ -29,6 +29,7 @@ from pipeline.readers.live_database.spool import Digest, scratch
 from pipeline.run import Run
 from pipeline.source_plan import default_name
 from pipeline.stages.ingest import ingest
+from pipeline.tables import Column, Table, facts, suggestion, tables_of
 
 PASSWORD = "s3cr3t/p@ss:#%w"
 POINTS = ("spooling", "parts", "publishing")
@@ -268,6 +269,35 @@ def test_tables_of_other_schemas_are_named_with_them(pg: Live) -> None:
     assert pg.read(table="s.t")[0].to_pylist() == [{"a": "in s"}]
     assert pg.read(table="public.t")[0].num_rows == 0
     assert pg.read(table="t")[0].num_rows == 0
+
+
+@pytest.mark.server
+def test_the_tables_of_a_server_have_their_rows_and_longest_texts(live: Live) -> None:
+    mark = '"' if live.postgres else "`"
+    live.sql(f"CREATE TABLE {mark}odd name{mark} (id integer, body text, {mark}a b{mark} varchar(20))")
+    live.sql(f"INSERT INTO {mark}odd name{mark} VALUES (1, 'Hé', 'x'), (2, 'Hello', NULL)")
+    live.sql("CREATE TABLE void (at date); CREATE VIEW seen AS SELECT 1 AS one")
+    integer, varchar = ("integer", "character varying(20)") if live.postgres else ("int(11)", "varchar(20)")
+    columns = [Column("id", integer), Column("body", "text", 4.0, 5), Column("a b", varchar, 1.0, 1)]
+    assert tables_of(live.url()) == [Table("odd name", 2, columns), Table("void", 0, [Column("at", "date")])]
+
+
+@pytest.mark.server
+def test_a_table_of_another_schema_is_listed_as_ingest_takes_it(pg: Live) -> None:
+    pg.sql("CREATE SCHEMA s; CREATE TABLE s.t (a text); INSERT INTO s.t VALUES ('in s')")
+    assert [(table.name, table.rows) for table in tables_of(pg.url())] == [("s.t", 1)]
+
+
+@pytest.mark.server
+def test_a_server_without_tables_is_told(live: Live) -> None:
+    with pytest.raises(SourceError, match=r"/live holds no table\.$"):
+        tables_of(live.url())
+
+
+def test_the_suggested_command_shows_no_password() -> None:
+    found = [Table("posts", 1, [Column("body", "text", 2.0, 2)])]
+    assert suggestion("mysql://me@host/shop", found) == "prep ingest mysql://me@host/shop --table posts --text-column body"
+    assert "secret" not in str(facts("mysql://me:secret@host/shop", found))
 
 
 @given(cells=st.lists(st.tuples(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.none(),

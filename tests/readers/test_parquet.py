@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.documents import Rejection, Rows
+from pipeline.documents import Rejection, Remark, Rows
 from pipeline.forming import form
 from pipeline.readers import parquet as module
 from pipeline.readers.parquet import parquet, sniff
@@ -36,7 +36,7 @@ def test_columns_stay_as_they_are(tmp_path):
     table = pa.table({"text": pa.array(["a", None]), "n": [1, 2], "raw": [b"\xff", b""]})
     (rows,), _ = read(written(tmp_path, table))
     assert rows.table.equals(table)
-    assert rows.places == ["1", "2"]
+    assert list(rows.places) == ["1", "2"]
 
 
 def test_row_groups_are_numbered_through(tmp_path):
@@ -57,7 +57,7 @@ def test_arrow_files_and_streams_are_read(tmp_path, new):
     with new(tmp_path / "x.arrow", table.schema) as writer:
         writer.write_table(table, max_chunksize=1)
     rows, _ = read(tmp_path / "x.arrow")
-    assert [(part.table["text"].to_pylist(), part.places) for part in rows] == [(["a"], ["1"]), (["b"], ["2"])]
+    assert [(part.table["text"].to_pylist(), list(part.places)) for part in rows] == [(["a"], ["1"]), (["b"], ["2"])]
 
 
 def test_a_packed_file_is_unpacked(tmp_path):
@@ -129,7 +129,7 @@ def test_a_rejected_row_keeps_its_cells(tmp_path):
 def test_a_row_that_is_not_utf8_is_rejected(tmp_path):
     text = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
     (rows,), rejected = read(written(tmp_path, {"text": text}))
-    assert (rows.table["text"].to_pylist(), rows.places) == (["a", "c"], ["1", "3"])
+    assert (rows.table["text"].to_pylist(), list(rows.places)) == (["a", "c"], ["1", "3"])
     assert rejected == [Rejection("2", "the column 'text' is not UTF-8", b"\xff")]
 
 
@@ -155,3 +155,18 @@ def test_of_a_damaged_file_the_sound_row_groups_are_kept(tmp_path):
 def test_parquet_and_arrow_are_told_by_their_magic_bytes():
     assert sniff(b"PAR1")
     assert not sniff(b"parquet")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [({"reasoning_content": "2 + 2"}, "'reasoning_content'"), ({"name": 7}, "'name'"), ({"weight": "high"}, "'weight'")],
+)
+def test_fields_of_turns_that_are_left_out_are_counted(tmp_path, more, told):
+    path = written(tmp_path, {"messages": pa.array([[USER, {**ASSISTANT, **more}], [USER, ASSISTANT]])}, row_group_size=1)
+    assert list(parquet(Source("x", str(path))))[-1] == Remark(f"fields of turns that are left out: {told} (1)")
+
+
+def test_nothing_is_told_of_turns_that_are_read_whole(tmp_path):
+    turns = [{**USER, "name": "Ann", "weight": 0}, {**ASSISTANT, "tool_calls": [{"name": "f"}], "thinking": None}]
+    path = written(tmp_path, {"messages": pa.array([turns])})
+    assert all(isinstance(part, Rows) for part in parquet(Source("x", str(path))))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.documents import STRING, Rejection, Rows
+from pipeline.places import Places
 from pipeline.readers._encodings import Encoding, is_utf8, original
 from pipeline.readers.csv.cells import table_of
 from pipeline.readers.csv.parsed import parsed_of
@@ -110,7 +111,7 @@ def _of_block(block: Records, before: int, table: Table) -> Iterator[Rows | Reje
     if len(rows):
         table.kept += int(np.sum(block.states[rows] == LOOSE))
         raw = lambda row: table.original(block.record(int(rows[row])))
-        places = [str(number) for number in (rows + before + 1).tolist()]
+        places = Places("", pa.array(rows + before + 1))
         plain = len(rows) == len(good) and not np.any(block.states != SOUND)
         parsed = parsed_of(block, table.names, table.dialect) if plain else None
         yield Rows(parsed or table_of(block, good, table.names, table.dialect), places, raw)

@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from pipeline.documents import STRING, Rejection, Rows
 from pipeline.errors import SourceError
-from pipeline.readers.database.choice import chosen, distinct, quoted, refused
+from pipeline.places import numbered
+from pipeline.readers._choice import chosen, distinct
+from pipeline.readers.database.sql import quoted, refused
 from pipeline.sources import Source
 
 BATCH = 10_000
@@ -48,14 +50,14 @@ def read(source: Source, path: Path, table: str | None, query: str | None) -> It
                 ("query", _one(source, duckdb, connection, query)) if query else _of_table(source, connection, table)
             )
             asked = connection.sql(select)
-            distinct(source, asked.columns)
+            distinct(source.path, asked.columns)
             kinds = [KINDS.get(str(kind), "VARCHAR") for kind in asked.types]
             cells = [
                 f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in zip(asked.columns, kinds, strict=True)
             ]
             schema = pa.schema([(name, TYPES[kind]) for name, kind in zip(asked.columns, kinds, strict=True)])
             for batch in asked.project(", ".join(cells)).to_arrow_reader(BATCH):
-                places = [f"{label}:{number + row + 1}" for row in range(batch.num_rows)]
+                places = numbered(f"{label}:", number + 1, batch.num_rows)
                 yield Rows(pa.Table.from_batches([batch]).cast(schema), places)
                 number += batch.num_rows
     except (duckdb.Error, OSError) as error:  # the latter is Arrow's, in the middle of the rows
@@ -89,7 +91,7 @@ def _of_table(source: Source, connection: Any, table: str | None) -> tuple[str, 
         shown = name if schema == "main" else f"{schema}.{name}"
         found[shown] = f"{quoted(schema)}.{quoted(name)}"
         tables += [shown] if stored else []
-    name = chosen(source, table, sorted(found), sorted(tables))
+    name = chosen(source.path, table, sorted(found), sorted(tables))
     return name, f"SELECT * FROM {found[name]}"
 
 

@@ -19,7 +19,9 @@ import pyarrow as pa
 
 from pipeline.documents import STRING, Rejection, Remark, Rows
 from pipeline.errors import SourceError
-from pipeline.readers.database.choice import chosen, distinct, quoted, refused
+from pipeline.places import Places, numbered
+from pipeline.readers._choice import chosen, distinct
+from pipeline.readers.database.sql import quoted, refused
 from pipeline.sources import Source
 
 BATCH = 10_000
@@ -61,14 +63,14 @@ def _ask(source: Source, connection: sqlite3.Connection, query: str) -> Found:
         _refuse_locked(source, error)
         raise refused(source, error) from error
     names = [column[0] for column in cursor.description or ()]
-    distinct(source, names)
+    distinct(source.path, names)
     yield from _read(source, cursor, dict.fromkeys(names, STRING), "query")
 
 
 def _take(source: Source, connection: sqlite3.Connection, table: str | None) -> Found:
     try:
         found = dict(connection.execute(TABLES).fetchall())
-        name = chosen(source, table, list(found), [name for name, kind in found.items() if kind == "table"])
+        name = chosen(source.path, table, list(found), [name for name, kind in found.items() if kind == "table"])
         cursor = connection.execute(f"SELECT * FROM {quoted(name)}")
         info = connection.execute(f"PRAGMA table_xinfo({quoted(name)})")
         declared = {column: _affinity(kind) for _id, column, kind, *_rest in info}
@@ -110,10 +112,11 @@ def _read(source: Source, cursor: sqlite3.Cursor, declared: Columns, where: str)
         except sqlite3.Error as error:
             damage = _damage(source, error)
         if rows:
-            places = [f"{where}:{number + index + 1}" for index in range(len(rows))]
+            places = numbered(f"{where}:", number + 1, len(rows))
             yield from _widened(rows, places, columns)
             table, broken = _table(rows, columns, declared)
-            yield Rows(table, [place for index, place in enumerate(places) if index not in broken])
+            sound = pa.array([index not in broken for index in range(len(rows))]) if broken else None
+            yield Rows(table, places if sound is None else Places(places.label, places.ends.filter(sound)))
             for index, name in sorted(broken.items()):
                 yield Rejection(
                     places[index], f"the column {name!r} holds bytes that are not UTF-8", _json(rows[index], columns)

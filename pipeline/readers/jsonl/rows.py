@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from pipeline.conversations.calls import json_text
 from pipeline.conversations.rooms import is_discord, left_out, of_discord, turns_of_room
-from pipeline.conversations.shapes import LISTS, Row, Shape, Turn, chat, shape_of, unread
+from pipeline.conversations.shapes import LISTS, Row, Shape, Turn, chat, fields_left_out, shape_of, unread
 from pipeline.conversations.turns import CALLERS
 from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rejection, Remark, Rows
+from pipeline.places import Places
 from pipeline.readers.jsonl.pieces import Item
 
 
@@ -33,7 +34,7 @@ class Batch:
         """Yield a batch's rows, then a `Rejection` for each item that is none."""
         rows: list[Row] = []
         chats: list[list[Turn]] = []
-        places: list[str] = []
+        places: list[int] = []
         raws: list[bytes] = []
         rejected: list[Rejection] = []
         for place, value, raw in items:
@@ -44,17 +45,16 @@ class Batch:
                 continue
             rows.append(row)
             chats.append(turns)
-            places.append(str(place))
+            places.append(place)
             raws.append(raw)
         if rows:
-            yield Rows(self.table(rows, chats), places, raws.__getitem__)
+            yield Rows(self.table(rows, chats), Places("", pa.array(places)), raws.__getitem__)
         yield from rejected
 
     def told(self) -> Iterator[Remark]:
         """Say what was left out of all batches."""
         if self.unread:
-            names = ", ".join(f"{name!r} ({count})" for name, count in self.unread.most_common(5))
-            yield Remark(f"fields of turns that are left out: {names}{' ...' * (len(self.unread) > 5)}")
+            yield Remark(fields_left_out(self.unread))
         if self.unsaid:
             yield Remark(left_out(self.unsaid))
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from pipeline.documents import STRING
 from pipeline.errors import SourceError
+from pipeline.readers._choice import chosen, distinct
 from pipeline.readers.live_database.address import Address
-from pipeline.readers.live_database.answers import BATCH, BATCH_BYTES, BINARY, Answer, choose, distinct, driver
+from pipeline.readers.live_database.answers import BATCH, BATCH_BYTES, BINARY, Answer, driver
 
 SESSION = (
     "SET SESSION time_zone = '+00:00', SESSION net_write_timeout = 3600",
@@ -39,7 +40,7 @@ def ask(address: Address, table: str | None, query: str | None) -> Iterator[Answ
         label, keys, select = ("query", [], query) if query else _of_table(connection, address, table)
         with _asked(pymysql, connection, select) as cursor:
             fields = cursor._result.fields if cursor.description else []
-            distinct(address, [field.name for field in fields])
+            distinct(address.shown, [field.name for field in fields])
             columns = {field.name: _kind(field) for field in fields}
             yield Answer(label, columns, keys, _batches(cursor, list(columns)))
     except pymysql.Error as error:
@@ -74,11 +75,11 @@ def _of_table(connection: Any, address: Address, table: str | None) -> tuple[str
     with connection.cursor() as cursor:
         cursor.execute(TABLES)
         found = {name.decode(): kind for name, kind in cursor.fetchall()}
-        chosen = choose(address, table, list(found), [name for name, kind in found.items() if kind in STORED])
-        cursor.execute(KEY, [chosen])
-        keys = [name.decode() for (name,) in cursor.fetchall()]
+        name = chosen(address.shown, table, list(found), [name for name, kind in found.items() if kind in STORED])
+        cursor.execute(KEY, [name])
+        keys = [key.decode() for (key,) in cursor.fetchall()]
     order = f" ORDER BY {', '.join(map(_quoted, keys))}" if keys else ""
-    return chosen, keys, f"SELECT * FROM {_quoted(chosen)}{order}"
+    return name, keys, f"SELECT * FROM {_quoted(name)}{order}"
 
 
 def _quoted(name: str) -> str:

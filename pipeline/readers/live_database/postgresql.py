@@ -16,8 +16,9 @@ from pyarrow import csv
 
 from pipeline.documents import STRING
 from pipeline.errors import SourceError
+from pipeline.readers._choice import chosen, distinct
 from pipeline.readers.live_database.address import Address
-from pipeline.readers.live_database.answers import BATCH, BATCH_BYTES, BINARY, Answer, choose, distinct, driver
+from pipeline.readers.live_database.answers import BATCH, BATCH_BYTES, BINARY, Answer, driver
 
 SESSION = (
     "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; "
@@ -61,7 +62,7 @@ def ask(address: Address, table: str | None, query: str | None) -> Iterator[Answ
         with closing(_connected(psycopg, address)) as connection:  # without a commit, whatever a query's functions did
             label, keys, select = ("query", [], query) if query else _of_table(connection, address, table)
             names, oids = _described(psycopg, connection, select)
-            distinct(address, names)
+            distinct(address.shown, names)
             columns = {name: KINDS.get(oid, STRING) for name, oid in zip(names, oids, strict=True)}
             if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
                 connection.execute("SET client_encoding = 'SQL_ASCII'")  # bytes as they are: such a database checks none
@@ -94,7 +95,7 @@ def _of_table(connection: Any, address: Address, table: str | None) -> tuple[str
         found[shown] = (schema, name, oid)
         tables += [shown] if stored else []
     full = {f"{schema}.{name}": (schema, name, oid) for name, schema, _, _, oid in listed}
-    of = found.get(table or "") or full.get(table or "") or found[choose(address, table, list(found), tables)]
+    of = found.get(table or "") or full.get(table or "") or found[chosen(address.shown, table, list(found), tables)]
     schema, name, oid = of
     keys = [key for (key,) in connection.execute(KEY, [oid])]
     order = f" ORDER BY {', '.join(map(_quoted, keys))}" if keys else ""

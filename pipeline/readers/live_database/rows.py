@@ -1,12 +1,13 @@
 """The cells that a server sent, as text -> typed columns, each row with its place; and rejections of what is no text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents import STRING, Rejection, Rows
+from pipeline.places import Places, numbered
 from pipeline.readers.live_database.answers import BINARY, Answer
 
 
@@ -14,15 +15,16 @@ def typed(asked: Answer) -> Iterator[Rows | Rejection]:
     """Give an answer's rows their types. A row's place is `label:key`, or `label:number`, from 1, where there is no key."""
     number = 0
     for batch in asked.batches:
-        places = [f"{asked.label}:{place}" for place in _places(batch, asked, number)]
+        places = _places(batch, asked, number)
         bad = _broken(batch, asked)
         number += batch.num_rows
-        sound = batch
+        sound, ends = batch, places.ends
         if bad:
-            sound = batch.filter(pa.array([row not in bad for row in range(batch.num_rows)]))
+            good = pa.array([row not in bad for row in range(batch.num_rows)])
+            sound, ends = batch.filter(good), ends.filter(good)
         columns = [_as(sound[name], kind) for name, kind in asked.columns.items()]
         table = pa.table(columns, names=list(asked.columns))
-        yield Rows(table, [place for row, place in enumerate(places) if row not in bad])
+        yield Rows(table, Places(places.label, ends))
         for row, name in bad.items():
             (cells,) = batch.slice(row, 1).to_pylist()
             raw = orjson.dumps(cells, default=_replaced)
@@ -36,14 +38,19 @@ def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     return text if kind == STRING else text.cast(kind)
 
 
-def _places(batch: pa.Table, asked: Answer, before: int) -> Sequence[str]:
+def _places(batch: pa.Table, asked: Answer, before: int) -> Places:
+    label = f"{asked.label}:"
     if not asked.keys:
-        return [str(before + row + 1) for row in range(batch.num_rows)]
-    columns = []
-    for name in asked.keys:
-        binary = asked.columns[name] == BINARY
-        columns.append([cell.hex() if binary else _replaced(cell) for cell in batch[name].to_pylist()])
-    return [",".join(cells) for cells in zip(*columns, strict=True)]
+        return numbered(label, before + 1, batch.num_rows)
+    keys = [_key(batch[name].combine_chunks(), asked.columns[name]) for name in asked.keys]
+    return Places(label, pc.binary_join_element_wise(*keys, pa.scalar(",", STRING)))
+
+
+def _key(cells: pa.Array, kind: pa.DataType) -> pa.LargeStringArray:
+    """Return a key's cells as text: those of a binary column in hex, others as they are."""
+    if kind != BINARY and _is_text(cells):
+        return cells.cast(STRING)
+    return pa.array([cell.hex() if kind == BINARY else _replaced(cell) for cell in cells.to_pylist()], STRING)
 
 
 def _replaced(cell: object) -> str:
@@ -61,7 +68,7 @@ def _broken(batch: pa.Table, asked: Answer) -> dict[int, str]:
     return dict(sorted(bad.items()))
 
 
-def _is_text(column: pa.ChunkedArray) -> bool:
+def _is_text(column: pa.Array | pa.ChunkedArray) -> bool:
     try:
         pc.cast(column, STRING)
     except pa.ArrowInvalid:

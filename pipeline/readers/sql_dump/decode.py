@@ -80,6 +80,9 @@ def decode_bytes(
         valid[row] = kinds[row] != NULL
         if not valid[row]:
             continue
+        if kinds[row] == PLAIN and form != BYTEA:
+            o = copy(buf, starts[row], stops[row], out, o)
+            continue
         after = _cell(buf, starts[row], stops[row], kinds[row], form, out, o)
         if form == BYTEA and after >= 0:
             after = bytea(out, o, after)
@@ -119,10 +122,11 @@ def decode_integers(
             ceiling = np.uint64(0x8000000000000000) if minus else np.uint64(0x7FFFFFFFFFFFFFFF)
         elif minus:
             ceiling = np.uint64(0)
+        short = stop - p <= 18 and ceiling != 0
         value = np.uint64(0)
         while p < stop and fits:
             digit = np.uint64(DIGIT[buf[p]])
-            fits = digit <= np.uint64(9) and value <= (ceiling - digit) // np.uint64(10)
+            fits = digit <= np.uint64(9) and (short or value <= (ceiling - digit) // np.uint64(10))
             value = value * np.uint64(10) + digit
             p += 1
         bad[row], valid[row] = not fits, fits

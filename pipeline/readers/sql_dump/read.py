@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from pipeline.documents import Found, Rejection, Rows
 from pipeline.errors import SourceError, did_you_mean
+from pipeline.places import Places
 from pipeline.readers.sql_dump.columns import Cells, table_of
 from pipeline.readers.sql_dump.frame import frame_of
-from pipeline.readers.sql_dump.rows import cut_copy, cut_insert, cut_row
+from pipeline.readers.sql_dump.rows import count_row, cut_copy, cut_insert
 from pipeline.readers.sql_dump.scan import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.schema import Column
 from pipeline.readers.sql_dump.statements import (
@@ -261,7 +262,7 @@ class TableRows:
         while True:
             at = window.data.find(b"(", window.start, window.end)
             if at >= 0:
-                after, count = cut_row(window.bytes, at, window.end, 0, self.session.strings, none, none, kinds, 0)
+                after, count = count_row(window.bytes, at, window.end, self.session.strings, none, kinds)
                 if after >= 0:
                     return int(count)
             if window.full or not window.more():
@@ -291,8 +292,7 @@ class TableRows:
         elif why:
             whole, table = whole[~misfits.rows], table.filter(pa.array(~misfits.rows))
         if len(whole) and not refused:
-            label, first = f"{self.name.name}:", self.count + 1
-            yield Rows(table, [label + str(number) for number in (whole + first).tolist()])
+            yield Rows(table, Places(f"{self.name.name}:", pa.array(whole + self.count + 1)))
         for row in sorted(why):
             start, stop, _ = spans[row].tolist()
             error = f"byte {self.window.base + start}: {why[row]}"

@@ -31,8 +31,8 @@ from pipeline.readers.sql_dump.scan import (
 )
 
 
-@kernel
-def cut_row(
+@part
+def _row(
     buf: Bytes, p: int, end: int, columns: int, strings: int, starts: Places, stops: Places, kinds: Bytes, at: int
 ) -> tuple[int, int]:
     """Cut the row whose `(` stands at `p`, writing at most `columns` cells from index `at` on.
@@ -53,6 +53,12 @@ def cut_row(
         if buf[p] == CLOSE:
             return p + 1, count
     return -1, count
+
+
+@kernel
+def count_row(buf: Bytes, p: int, end: int, strings: int, starts: Places, kinds: Bytes) -> tuple[int, int]:
+    """Count the cells of the row whose `(` stands at `p`: returns the place behind it, or -1, and their number."""
+    return _row(buf, p, end, 0, strings, starts, starts, kinds, 0)
 
 
 @kernel
@@ -83,7 +89,7 @@ def cut_insert(
         elif b == OPEN:
             if count == len(rows) or p - first > most:
                 return FULL, p, count
-            after, cells = cut_row(buf, p, end, columns, strings, starts, stops, kinds, good * columns)
+            after, cells = _row(buf, p, end, columns, strings, starts, stops, kinds, good * columns)
             if after < 0:
                 return MORE, p, count
             rows[count, 0], rows[count, 1], rows[count, 2] = p, after, cells

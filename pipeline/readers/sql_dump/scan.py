@@ -8,7 +8,7 @@ cells, row after row, so that a batch is decoded column by column without a Pyth
 import numpy as np
 import numpy.typing as npt
 
-from filters.kernels import kernel, part
+from filters.kernels import kernel, load, part
 from pipeline.readers.sql_dump.runs import run_end
 
 Bytes = npt.NDArray[np.uint8]
@@ -78,15 +78,19 @@ def string_end(buf: Bytes, p: int, end: int, quote: int, backslash: bool) -> tup
     return -1, escaped
 
 
-@kernel
+@part
 def begins(buf: Bytes, p: int, end: int, text: Bytes) -> bool:
     """Say whether the bytes from `p` on begin with `text`."""
     if p + len(text) > end:
         return False
-    for i in range(len(text)):  # noqa: SIM110  a generator does not compile
-        if buf[p + i] != text[i]:
+    i = 0
+    while i + 8 <= len(text):
+        if load(buf, p + i) != load(text, i):
             return False
-    return True
+        i += 8
+    while i < len(text) and buf[p + i] == text[i]:
+        i += 1
+    return i == len(text)
 
 
 @kernel
@@ -289,7 +293,7 @@ def statement_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> t
     return end, False
 
 
-@kernel
+@part
 def next_statement(buf: Bytes, p: int, end: int, head: Bytes, dialect: int) -> int:
     """Return the place behind `head` if the statement that begins at `p` or behind white space begins with it, else -1."""
     while p < end and BLANK[buf[p]]:
