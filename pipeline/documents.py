@@ -96,9 +96,8 @@ class Rows(NamedTuple):
     """Rows of a source as it holds them.
 
     `table` has the source's own columns; a reader of pages or files gives `text`, a reader of chats `messages`. `places` says
-    where each row stands (`1042`, `posts:17`; `pipeline.places.Places` where they are many), or is empty where the source is one
-    document: it becomes the end of the id.
-    `raw`, where a reader still has them, gives the bytes of a row.
+    where each row stands (`1042`, `posts:17`; `pipeline.places.Places` where they are many), or is empty where the source is
+    one document: it becomes the end of the id. `raw`, where a reader still has them, gives the bytes of a row.
     """
 
     table: pa.Table

@@ -1,6 +1,8 @@
 """Where a training runs and how it computes: a CUDA card, or the CPU in float32 with a plain optimizer."""
 
 import contextlib
+import resource
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -76,6 +78,13 @@ def quiet() -> Iterator[None]:
         talk.set_verbosity(verbosity)
         if bars:
             talk.enable_progress_bar()
+
+
+def memory() -> int:
+    """Return the bytes that were needed at most so far: allocated on the card; without one, this process's in memory."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-Split = Literal["train", "validation"]
+Split = Literal["train", "sample", "validation"]
+"""`sample`: a fixed part of the training rows, evaluated as the validation rows are: without dropout, with weights at rest."""
 
 
 class Point(NamedTuple):
@@ -22,11 +23,13 @@ class Point(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How long an optimizer step took, evaluation apart, and the tokens in its rows, padding apart."""
+    """How long an optimizer step took, evaluation apart, the tokens in its rows, padding apart, and the memory it needed."""
 
     step: int
     seconds: float
     tokens: int
+    memory: int
+    """Bytes that were needed at most so far: allocated on the card; without one, resident."""
 
 
 POINTS = pa.schema(
@@ -46,6 +49,7 @@ PACES = pa.schema(
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("tokens", pa.int64(), nullable=False),
         pa.field("tokens_per_second", pa.float64(), nullable=False),
+        pa.field("memory", pa.int64(), nullable=False),
     ]
 )
 
@@ -58,7 +62,7 @@ def metrics(points: Sequence[Point]) -> pa.Table:
 def speed(paces: Sequence[Pace]) -> pa.Table:
     """Return paces as a table of schema `PACES`.
 
-    >>> speed([Pace(step=1, seconds=0.5, tokens=100)])["tokens_per_second"].to_pylist()
+    >>> speed([Pace(step=1, seconds=0.5, tokens=100, memory=2**30)])["tokens_per_second"].to_pylist()
     [200.0]
     """
     rows = [{**pace._asdict(), "tokens_per_second": pace.tokens / pace.seconds} for pace in paces]
@@ -68,6 +72,39 @@ def speed(paces: Sequence[Pace]) -> pa.Table:
 def of(split: Split, points: Sequence[Point]) -> list[Point]:
     """Return the points of a split."""
     return [point for point in points if point.split == split]
+
+
+def best(points: Sequence[Point]) -> Point | None:
+    """Return the evaluation with the lowest validation loss after a step of training, the first of equals; None without one.
+
+    >>> best([Point(step, 0.0, "validation", loss, None, None, 0) for step, loss in enumerate([2.0, 4.0, 3.0, 5.0])]).step
+    2
+    """
+    return min((point for point in of("validation", points) if point.step), key=lambda point: point.loss, default=None)
+
+
+def evaluations_since_best(points: Sequence[Point]) -> int:
+    """Count the evaluations since the lowest validation loss, that before training among them.
+
+    >>> losses = enumerate([4.0, 2.0, 3.0])
+    >>> evaluations_since_best([Point(step, 0.0, "validation", loss, None, None, 0) for step, loss in losses])
+    1
+    """
+    losses = [point.loss for point in of("validation", points)]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def since_evaluation(points: Sequence[Point]) -> float | None:
+    """Return the training loss between the last evaluation and the one before it; None where no step lies between them.
+
+    >>> first, second = Point(1, 0.1, "train", 4.0, 1e-4, 1.0, 30), Point(2, 0.2, "train", 2.0, 1e-4, 1.0, 40)
+    >>> since_evaluation([first, first._replace(split="validation"), second, second._replace(split="validation")])
+    2.0
+    """
+    ends = [place for place, point in enumerate(points) if point.split == "validation"][-2:]
+    between = of("train", points[ends[0] if len(ends) > 1 else 0 : ends[-1]])
+    before = points[ends[0]].tokens if len(ends) > 1 else 0
+    return mean_loss(between, before) if between else None
 
 
 def mean_loss(points: Sequence[Point], before: int) -> float:

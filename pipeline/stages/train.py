@@ -1,12 +1,17 @@
 """Token ids -> a LoRA adapter, with its metrics and its learning curve: QLoRA, on transformers, peft and bitsandbytes.
 
 adapter/             what peft loads; for a base model made on the spot, `base/` holds that model and its tokenizer
+model/               in place of both where there is no adapter: the whole model, trained, and its tokenizer
 metrics/             losses by step, per supervised token: equal on every run
-speed/               seconds and tokens by step
+speed/               seconds, tokens and memory by step
 learning_curve.png
+lr_sweep.png         where learning rates were tried: what each came to
+
+A training that was killed goes on from its last checkpoint, which lies in the draft, and comes to the same metrics.
 """
 
 import contextlib
+import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +31,11 @@ if TYPE_CHECKING:
     from trainers.base_model import BaseModel
     from trainers.history import Point
     from trainers.qlora import Fit
-    from trainers.settings import Settings
+    from trainers.settings import Keeping, Settings
 
 AtLeast1 = Annotated[int, Field(ge=1)]
 Above0 = Annotated[float, Field(gt=0)]
-VERSION = 1  # of what the stage does with the same settings; it enters the fingerprint
+VERSION = 2  # of what the stage does with the same settings; it enters the fingerprint
 
 
 def train(
@@ -40,16 +45,21 @@ def train(
     *,
     model: str | dict[str, Any],
     revision: str | None = None,
-    adapter: Literal["qlora", "lora"] = "qlora",
+    adapter: Literal["qlora", "lora", "none"] = "qlora",
     lora_r: AtLeast1 = 16,
     lora_alpha: AtLeast1 = 16,
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05,
     lora_target_modules: str | list[str] = "all-linear",
     micro_batch_size: AtLeast1 = 2,
     gradient_accumulation_steps: AtLeast1 = 4,
+    batch_tokens: AtLeast1 | None = None,
     num_epochs: Above0 = 1.0,
     max_steps: Annotated[int, Field(ge=-1)] = -1,
-    learning_rate: Above0 = 2e-4,
+    learning_rate: Above0 | Literal["auto"] = 2e-4,
+    base_lr: Above0 = 3e-4,
+    pretraining_batch_tokens: AtLeast1 = 4_000_000,
+    lr_sweep: list[Above0] | None = None,
+    lr_sweep_steps: AtLeast1 = 20,
     lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine",
     warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.03,
     weight_decay: Annotated[float, Field(ge=0)] = 0.0,
@@ -57,6 +67,9 @@ def train(
     max_grad_norm: Above0 = 0.3,
     gradient_checkpointing: bool = True,
     evals_per_epoch: AtLeast1 = 4,
+    early_stopping_patience: AtLeast1 | None = None,
+    saves_per_epoch: AtLeast1 | None = None,
+    report_to: str | list[str] | None = None,
     bf16: Literal["auto"] | bool = "auto",
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42,
 ) -> Artifact:
@@ -64,12 +77,13 @@ def train(
 
     `model` is a local folder, a name on the hub (`revision`: its branch, tag or commit), or `{"config": {...}}`, the config of
     a small model that is made on the spot. Learning rate, warm-up, gradient norm and optimizer are by default those of the
-    QLoRA paper's code. Raises `TrainingError`, `StoreError`, and `BrokenArtifact` where the parent's rows or tokenizer
+    QLoRA paper's code. `saves_per_epoch` and `report_to` (tensorboard, wandb, mlflow) change nothing of what is learnt, and so
+    are not in the fingerprint. Raises `TrainingError`, `StoreError`, and `BrokenArtifact` where the parent's rows or tokenizer
     cannot be read.
     """
     given = locals()
     from trainers.base_model import base_model
-    from trainers.settings import Settings, require
+    from trainers.settings import Keeping, Settings, require
 
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
     base = base_model(model, revision)
@@ -80,30 +94,51 @@ def train(
     require()
     with run.store.draft(identity, name) as draft:
         tokens = _tokens(parent)
-        fit = _fit(parent, tokens, base, settings, draft, run.progress)
+        keeping = Keeping(saves_per_epoch, _places(report_to, run, draft))
+        fit = _fit(parent, tokens, base, settings, keeping, draft, run.progress)
         _keep(fit, draft, title=f"{name}, trained on {parent.ref}")
         rows = sum(len(split) for split in tokens.values())
         return draft.publish(
             rows={"in": rows, "kept": rows},
-            counts=_counts(fit.points),
+            counts=_counts(fit),
             versions=versions("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets"),
             run={**run.facts(), **fit.device.facts()},
         )
 
 
 def _fit(
-    parent: Artifact, tokens: "DatasetDict", base: "BaseModel", settings: "Settings", draft: Draft, progress: Progress
+    parent: Artifact,
+    tokens: "DatasetDict",
+    base: "BaseModel",
+    settings: "Settings",
+    keeping: "Keeping",
+    draft: Draft,
+    progress: Progress,
 ) -> "Fit":
-    """Train in the draft's work folder; a training that was killed begins anew."""
+    """Train in the draft's work folder, where a training that was killed has left its checkpoints."""
     from trainers import qlora
     from trainers.failures import writing
-    from trainers.settings import plan
+    from trainers.rows import amount
+    from trainers.settings import plan, settled
 
     with writing(draft.work):
-        out, scratch = _empty(draft.work / "out"), _empty(draft.work / "trainer")
+        out, scratch = _empty(draft.work / "out"), draft.work / "trainer"
+        scratch.mkdir(exist_ok=True)
+    settings = settled(settings, amount(tokens["train"]), progress.say)
     tokenizer = _tokenizer(parent)
     with _watching(progress, plan(len(tokens["train"]), settings).steps) as watch:
-        return qlora.finetune(tokens, tokenizer, base, settings, out=out, scratch=scratch, watch=watch, say=progress.say)
+        return qlora.finetune(
+            tokens, tokenizer, base, settings, out=out, scratch=scratch, watch=watch, say=progress.say, keeping=keeping
+        )
+
+
+def _places(report_to: str | list[str] | None, run: Run, draft: Draft) -> tuple[str, ...]:
+    """Return whom the losses are told; tensorboard's files go to the store, beside the artifacts, which nothing is added to."""
+    places = (report_to,) if isinstance(report_to, str) else tuple(report_to or ())
+    if "tensorboard" in places:
+        folder = os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run.store.root / "tensorboard" / draft.path.name))
+        run.progress.say(f"tensorboard: type tensorboard --logdir {folder}")
+    return places
 
 
 def _keep(fit: "Fit", draft: Draft, title: str) -> None:
@@ -145,25 +180,19 @@ def _reading(parent: Artifact, part: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _watching(progress: Progress, steps: int) -> "Iterator[Callable[[Point], None]]":
-    """Give what shows each training step, and says each validation loss with the training loss since the one before."""
-    from trainers.history import mean_loss
-
+def _watching(progress: Progress, steps: int) -> "Iterator[Callable[[Sequence[Point]], None]]":
+    """Give what shows each training step, and says the losses of each evaluation."""
     ticks = iter(range(steps))
     shown = progress.track("train", ticks, steps)
-    since: list[Point] = []
     seen = 0
 
-    def watch(point: "Point") -> None:
+    def watch(points: "Sequence[Point]") -> None:
         nonlocal seen
-        if point.split == "train":
-            since.append(point)
+        for _ in range(points[-1].step - seen):
             next(shown)
-            return
-        training = f"training loss {mean_loss(since, seen):.3f}, " if since else ""
-        progress.say(f"step {point.step}/{steps}: {training}validation loss {point.loss:.3f}")
-        since.clear()
-        seen = point.tokens
+        seen = points[-1].step
+        if points[-1].split == "validation":
+            progress.say(f"step {seen}/{steps}: {_losses(points)}")
 
     try:
         yield watch
@@ -172,13 +201,22 @@ def _watching(progress: Progress, steps: int) -> "Iterator[Callable[[Point], Non
         next(shown, None)
 
 
-def _counts(points: "Sequence[Point]") -> list[dict[str, Any]]:
-    """Sum a training up for the manifest: steps, tokens, and each split's first, last and lowest loss."""
+def _losses(points: "Sequence[Point]") -> str:
+    """Say the losses of the last evaluation, and the training loss since the one before."""
+    from trainers.history import of, since_evaluation
+
+    training, sample = since_evaluation(points), of("sample", points)
+    words = [] if training is None else [f"training loss {training:.3f}"]
+    return ", ".join([*words, f"of a sample {sample[-1].loss:.3f}", f"validation loss {points[-1].loss:.3f}"])
+
+
+def _counts(fit: "Fit") -> list[dict[str, Any]]:
+    """Sum a training up for the manifest: each split's first, last and lowest loss, and which step's weights were kept."""
     from trainers.history import of
 
     counts = []
-    for split in ("train", "validation"):
-        if found := of(split, points):
+    for split in ("train", "sample", "validation"):
+        if found := of(split, fit.points):
             best = min(found, key=lambda point: point.loss)
             last = found[-1]
             counts.append(
@@ -192,7 +230,12 @@ def _counts(points: "Sequence[Point]") -> list[dict[str, Any]]:
                     "best_step": best.step,
                 }
             )
-    return counts
+    tried = [{"tried": f"learning rate {one.learning_rate:g}", "validation_loss": round(one.loss, 4)} for one in fit.tries]
+    return [*counts, *tried, _kept(fit)]
+
+
+def _kept(fit: "Fit") -> dict[str, Any]:
+    return {"kept": f"weights of step {fit.kept}", "steps_trained": fit.points[-1].step, "steps_planned": fit.steps}
 
 
 def _write(table: Any, path: Path) -> None:  # noqa: ANN401  a pyarrow table
@@ -203,7 +246,7 @@ def _write(table: Any, path: Path) -> None:  # noqa: ANN401  a pyarrow table
 
 
 def _empty(folder: Path) -> Path:
-    """Return a folder with nothing in it: a training that was killed begins anew."""
+    """Return a folder with nothing in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

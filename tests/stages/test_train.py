@@ -1,5 +1,6 @@
 import contextlib
 import hashlib
+import os
 import shutil
 
 import pytest
@@ -106,8 +107,10 @@ def test_metrics_hold_every_step_and_every_evaluation(tmp_path):
 
 def test_counts_say_where_each_loss_began_and_ended(tmp_path):
     run = run_in(tmp_path)
-    training, validation = train(tokenized(run.store), "numbers", run, **QUICK).manifest.counts
-    assert (training["split"], validation["split"]) == ("train", "validation")
+    *splits, kept = train(tokenized(run.store), "numbers", run, **QUICK).manifest.counts
+    assert [count["split"] for count in splits] == ["train", "sample", "validation"]
+    assert kept == {"kept": "weights of step 4", "steps_trained": 4, "steps_planned": 4}
+    validation = splits[-1]
     assert validation["steps"] == validation["best_step"] == 4
     assert validation["first_loss"] > validation["last_loss"] == validation["best_loss"]
 
@@ -147,7 +150,7 @@ def test_two_stores_hold_the_same_bytes(tmp_path):
     assert digests(ours) == digests(theirs)
 
 
-def test_a_training_that_was_stopped_begins_anew_and_ends_with_the_same_bytes(tmp_path):
+def test_a_training_that_was_stopped_goes_on_and_ends_with_the_same_bytes(tmp_path):
     class Stopping(Notebook):
         def say(self, line):
             if line.startswith("step 2"):
@@ -182,10 +185,40 @@ def test_a_model_folder_may_be_moved(tmp_path):
     assert str(tmp_path) not in str(first.manifest.recipe)
 
 
+def test_how_it_is_kept_and_watched_is_not_in_the_fingerprint(tmp_path):
+    run = run_in(tmp_path)
+    parent = tokenized(run.store)
+    first = train(parent, "numbers", run, **QUICK, max_steps=1)
+    assert train(parent, "numbers", run, **QUICK, max_steps=1, saves_per_epoch=3, report_to="tensorboard").ref == first.ref
+
+
+def test_tensorboard_writes_beside_the_artifacts(tmp_path, monkeypatch):
+    monkeypatch.setitem(os.environ, "TENSORBOARD_LOGGING_DIR", "")
+    monkeypatch.delitem(os.environ, "TENSORBOARD_LOGGING_DIR")
+    told = Notebook()
+    run = run_in(tmp_path, told)
+    with contextlib.suppress(TrainingError):  # where tensorboard is not installed
+        train(tokenized(run.store), "numbers", run, **QUICK, max_steps=1, report_to=["tensorboard"])
+    folder = os.environ["TENSORBOARD_LOGGING_DIR"]
+    assert folder.startswith(f"{tmp_path}/tensorboard/numbers@")
+    assert told.lines[0] == f"tensorboard: type tensorboard --logdir {folder}"
+
+
+def test_rates_that_were_tried_are_in_the_manifest_and_drawn(tmp_path):
+    run = run_in(tmp_path)
+    artifact = train(
+        tokenized(run.store), "numbers", run, **QUICK | {"lr_sweep": [1e-2, 1e-5], "lr_sweep_steps": 2}, max_steps=1
+    )
+    tried = [count for count in artifact.manifest.counts if "tried" in count]
+    assert [count["tried"] for count in tried] == ["learning rate 1e-05", "learning rate 0.01"]
+    assert tried[0]["validation_loss"] > tried[1]["validation_loss"]
+    assert (artifact.path / "lr_sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_no_validation_rows_leave_a_curve_without_validation(tmp_path):
     run = run_in(tmp_path)
     artifact = train(tokenized(run.store, validation=0), "numbers", run, **QUICK)
-    assert [count["split"] for count in artifact.manifest.counts] == ["train"]
+    assert [count.get("split") for count in artifact.manifest.counts] == ["train", None]
 
 
 def test_an_empty_training_split_is_refused_before_anything_is_published(tmp_path):
@@ -252,5 +285,5 @@ def test_a_place_that_cannot_be_written_is_told_as_that(tmp_path):
                     (out / "adapter" / "adapter_config.json").mkdir(parents=True)
 
     run = run_in(tmp_path, Blocking())
-    with pytest.raises(StoreError, match=r"adapter: cannot write .*this training begins anew"):
+    with pytest.raises(StoreError, match=r"out: cannot write .*goes on from its last checkpoint"):
         train(tokenized(run.store), "numbers", run, **QUICK, max_steps=1)

@@ -16,12 +16,18 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.errors import TrainingError
+from trainers.arguments import training_arguments
 from trainers.base_model import BaseModel, base_model, make
+from trainers.course import evaluated_splits
 from trainers.device import Device, chosen_device, quiet
 from trainers.history import mean_loss, of
-from trainers.loss import PerTokenTrainer, collate, summed_loss
-from trainers.qlora import check_fit, check_rows, ends_of, finetune, load, longest_row, training_arguments, with_adapter
-from trainers.settings import Settings, plan
+from trainers.loop import PerTokenTrainer
+from trainers.loss import collate, summed_loss
+from trainers.models import check_fit, ends_of, load, with_adapter
+from trainers.qlora import finetune
+from trainers.rows import check_rows, longest_row
+from trainers.settings import Keeping, Settings, plan
+from trainers.stream import Stream
 
 SIZES = {
     "hidden_size": 64,
@@ -43,9 +49,14 @@ SETTINGS = Settings(
     lora_target_modules="all-linear",
     micro_batch_size=2,
     gradient_accumulation_steps=2,
+    batch_tokens=None,
     num_epochs=1,
     max_steps=-1,
     learning_rate=1e-2,
+    base_lr=3e-4,
+    pretraining_batch_tokens=4_000_000,
+    lr_sweep=None,
+    lr_sweep_steps=2,
     lr_scheduler="cosine",
     warmup_ratio=0.0,
     weight_decay=0.0,
@@ -53,6 +64,7 @@ SETTINGS = Settings(
     max_grad_norm=1.0,
     gradient_checkpointing=True,
     evals_per_epoch=1,
+    early_stopping_patience=None,
     bf16="auto",
     seed=1,
 )
@@ -84,6 +96,7 @@ def dataset(rows):
 
 
 def trained(tmp_path, tokenizer, settings=SETTINGS, config=LLAMA, tokens=None, said=None):
+    (tmp_path / "scratch").mkdir(parents=True, exist_ok=True)
     return finetune(
         tokens or splits(),
         tokenizer,
@@ -91,26 +104,28 @@ def trained(tmp_path, tokenizer, settings=SETTINGS, config=LLAMA, tokens=None, s
         settings,
         out=tmp_path / "out",
         scratch=tmp_path / "scratch",
-        watch=lambda point: None,
+        watch=lambda points: None,
         say=(said if said is not None else []).append,
     )
 
 
 def adapted(tmp_path, tokenizer, settings=SETTINGS, config=LLAMA):
     with quiet():
-        model = load(make(config, tokenizer, settings.seed, tmp_path / "base"), settings, CPU)
+        model = load(make(config, tokenizer, settings.seed, tmp_path / "base"), settings.adapter, CPU)
         return with_adapter(model, settings, ends_of(model))
 
 
 def trainer_of(model, settings, tokens, tmp_path):
+    steps = plan(len(tokens["train"]), settings)
     with quiet():
-        arguments = training_arguments(settings, CPU, len(tokens["train"]), True, tmp_path)
+        arguments = training_arguments(settings, CPU, steps, tmp_path, evaluates=True, keeping=Keeping())
     return PerTokenTrainer(
         model=model,
         args=arguments,
         train_dataset=tokens["train"],
-        eval_dataset=tokens["validation"],
-        watch=lambda point: None,
+        evaluated=evaluated_splits(tokens),
+        stream=Stream(tmp_path),
+        watch=lambda points: None,
     )
 
 
@@ -128,7 +143,7 @@ def test_plain_lora_learns_too_with_weights_in_float32(tmp_path, tokenizer):
 
 
 def test_the_base_is_held_in_double_quantized_nf4(tmp_path, tokenizer):
-    layer = load(make(LLAMA, tokenizer, 1, tmp_path), SETTINGS, CPU).model.layers[0].mlp.up_proj
+    layer = load(make(LLAMA, tokenizer, 1, tmp_path), "qlora", CPU).model.layers[0].mlp.up_proj
     assert (layer.weight.quant_type, layer.weight.dtype, layer.weight.quant_state.nested) == ("nf4", torch.uint8, True)
 
 
@@ -181,7 +196,7 @@ def test_two_runs_with_one_seed_write_the_same_bytes_and_another_seed_others(tmp
 def test_the_adapter_loads_onto_its_base_and_gives_the_last_validation_loss(tmp_path, tokenizer):
     tokens = splits()
     fit = trained(tmp_path, tokenizer, tokens=tokens)
-    base = load(BaseModel({}, str(tmp_path / "out" / "base")), SETTINGS, CPU)
+    base = load(BaseModel({}, str(tmp_path / "out" / "base")), "qlora", CPU)
     with quiet():
         model = PeftModel.from_pretrained(base, tmp_path / "out" / "adapter").eval()
     with torch.no_grad():
@@ -260,15 +275,15 @@ def test_a_row_without_supervised_tokens_is_refused_by_its_number():
 
 
 def test_a_tokenizer_larger_than_the_model_is_refused(tmp_path, tokenizer):
-    model = load(make({**LLAMA, "vocab_size": 32}, tokenizer, 1, tmp_path), SETTINGS, CPU)
+    model = load(make({**LLAMA, "vocab_size": 32}, tokenizer, 1, tmp_path), "qlora", CPU)
     with pytest.raises(TrainingError, match="the tokenizer has 40 tokens, but the model knows 32"):
-        check_fit(model, tokenizer, splits())
+        check_fit(model, tokenizer, longest_row(splits()))
 
 
 def test_a_row_longer_than_the_models_context_is_refused(tmp_path, tokenizer):
-    model = load(make({**LLAMA, "max_position_embeddings": 8}, tokenizer, 1, tmp_path), SETTINGS, CPU)
+    model = load(make({**LLAMA, "max_position_embeddings": 8}, tokenizer, 1, tmp_path), "qlora", CPU)
     with pytest.raises(TrainingError, match="the longest row has 20 tokens, but the model takes 8"):
-        check_fit(model, tokenizer, splits())
+        check_fit(model, tokenizer, longest_row(splits()))
 
 
 @pytest.mark.parametrize(
