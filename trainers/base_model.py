@@ -78,6 +78,13 @@ def make(config: Mapping[str, Any], tokenizer: Any, seed: int, folder: Path) -> 
     return BaseModel({"config": dict(config)}, str(folder))
 
 
+def quiet_hub() -> None:
+    """Keep the hub's client from telling of each time that it tries again."""
+    from huggingface_hub.utils import logging
+
+    logging.get_logger().setLevel("ERROR")
+
+
 def _of_config(model: Mapping[str, Any]) -> BaseModel:
     """Check a config's keys: transformers takes any, and a misspelt one would be left at its default."""
     from transformers import CONFIG_MAPPING, AutoConfig
@@ -96,10 +103,9 @@ def _of_config(model: Mapping[str, Any]) -> BaseModel:
 
 
 def _commit(name: str, revision: str | None) -> str:
-    from huggingface_hub.utils import logging
     from transformers import AutoConfig
 
-    logging.get_logger().setLevel("ERROR")  # each of its retries would be a line
+    quiet_hub()
     try:
         config = AutoConfig.from_pretrained(name, revision=revision or "main")
     except (OSError, ValueError) as error:

@@ -1,12 +1,12 @@
 """`prep`: one thin command a stage: parse, call, print. Heavy imports stand inside the commands that need them.
 
 Read group.py for what becomes of errors, options.py for the flags that all share, then the commands in the order of the flow:
-ingest.py, clean.py, tokenize.py, train.py, run.py, export.py, look.py, store.py.
+ingest.py, clean.py, tokenize.py, train.py, estimate.py, run.py, export.py, look.py, store.py.
 """
 
 import click
 
-from pipeline.cli import clean, export, ingest, look, run, store, tokenize, train
+from pipeline.cli import clean, estimate, export, ingest, look, run, store, tokenize, train
 from pipeline.cli.group import Prep
 
 COMMANDS = (
@@ -16,6 +16,7 @@ COMMANDS = (
     clean.plan,
     tokenize.tokenize,
     train.train,
+    estimate.estimate,
     run.run,
     export.export,
     look.list_,
