@@ -99,9 +99,11 @@ def in_words(store: Store, artifact: Artifact, documents: int) -> list[str]:
     """Say what an artifact is: rows, counts, settings, lineage, and some of its documents."""
     from pipeline.history import sample
     from pipeline.progress import result
+    from pipeline.training.words import how_it_went
 
     manifest = artifact.manifest
-    lines = [*result(artifact), f"made {manifest.run.get('finished')} by prep {manifest.versions.get('prep')}", "recipe"]
+    went = how_it_went(artifact) if manifest.stage == "train" else []
+    lines = [*result(artifact), *went, f"made {manifest.run.get('finished')} by prep {manifest.versions.get('prep')}", "recipe"]
     lines += [f"  {line}" for line in _settings(manifest.recipe)]
     lines.append("lineage")
     lines += [f"  {found.ref}" for found in store.lineage(artifact)]

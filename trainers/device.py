@@ -5,7 +5,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import transformers
@@ -43,12 +43,22 @@ def chosen_device(settings: Settings, say: Callable[[str], None]) -> Device:
     names = [name.value for name in OptimizerNames]
     if settings.optimizer not in names:
         raise TrainingError(f"optimizer {settings.optimizer!r} is unknown.{did_you_mean(settings.optimizer, names)}")
+    device = device_for(settings.bf16, settings.optimizer)
+    if device.name == "cpu":
+        precision = f"{_name(device.dtype)} with {device.optimizer}"
+        say(f"no CUDA here: training on the CPU in {precision}; fit for small models only")
+    return device
+
+
+def device_for(bf16: Literal["auto"] | bool, optimizer: str = "adamw_torch") -> Device:
+    """Return this machine's device and its precision; raises `TrainingError` for a card without the bfloat16 asked for."""
     if torch.cuda.is_available():
-        return Device("cuda", _card_dtype(settings.bf16), settings.optimizer)
-    dtype = torch.bfloat16 if settings.bf16 is True else torch.float32
-    optimizer = "adamw_torch" if settings.optimizer.startswith("paged") else settings.optimizer
-    say(f"no CUDA here: training on the CPU in {_name(dtype)} with {optimizer}; fit for small models only")
-    return Device("cpu", dtype, optimizer)
+        return Device("cuda", _card_dtype(bf16), optimizer)
+    return Device(
+        "cpu",
+        torch.bfloat16 if bf16 is True else torch.float32,
+        "adamw_torch" if optimizer.startswith("paged") else optimizer,
+    )
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.errors import StoreError, TrainingError
@@ -52,17 +52,22 @@ def writing(place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def enough_memory(micro_batch_size: int, longest: int) -> Iterator[None]:
-    """Say what to make smaller where the memory is too small for batches of rows; raises `TrainingError`."""
+def enough_memory(micro_batch_size: int, longest: int, what_helps: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Say what to make smaller where the memory is too small for batches of rows; raises `TrainingError`.
+
+    `what_helps` is asked only then, for sentences with figures.
+    """
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError; the CPU has none of its own
         if not (isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)):
             raise
+        figures = what_helps()
         raise TrainingError(
             f"the memory does not hold batches of {micro_batch_size} x {longest:,} tokens ({_first_sentence(error)}). "
             f"Lower micro_batch_size and raise gradient_accumulation_steps, set gradient_checkpointing: true, or tokenize with "
             f"a lower sequence_length. That is another training, which begins anew; the token rows are kept."
+            f"{figures and f' {figures}'}"
         ) from error
 
 

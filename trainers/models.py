@@ -51,15 +51,27 @@ def load_trained(artifact: Path, device: Device) -> Any:  # noqa: ANN401  a tran
     """
     if (artifact / "model").is_dir():
         return load(BaseModel({}, str(artifact / "model")), "none", device).eval()
+    base = base_of(artifact)
+    adapter: Adapter = _manifest(artifact)["recipe"]["adapter"]
+    return PeftModel.from_pretrained(load(base, adapter, device), artifact / "adapter").eval()
+
+
+def base_of(artifact: Path) -> BaseModel:
+    """Return the base model of a train artifact's adapter; raises `TrainingError`."""
     try:
-        manifest = json.loads((artifact / "manifest.json").read_bytes())
         named = json.loads((artifact / "adapter" / "adapter_config.json").read_bytes())["base_model_name_or_path"]
     except (OSError, ValueError) as error:
         raise TrainingError(f"{artifact}: it holds no adapter that can be read ({reason(error)}).") from error
-    recipe = manifest["recipe"]
     place = str(artifact / "base") if named == "base" else named
-    base = load(BaseModel({}, place, recipe["model"].get("revision")), recipe["adapter"], device)
-    return PeftModel.from_pretrained(base, artifact / "adapter").eval()
+    return BaseModel({}, place, _manifest(artifact)["recipe"]["model"].get("revision"))
+
+
+def _manifest(artifact: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((artifact / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{artifact}: its manifest cannot be read ({reason(error)}).") from error
+    return found
 
 
 def with_adapter(model: Any, settings: Settings, trained_whole: list[str]) -> Any:  # noqa: ANN401  a transformers or peft model

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from datasets import DatasetDict
 from peft import PeftModel
 
@@ -22,6 +23,7 @@ from trainers.history import Pace, Point
 from trainers.isolation import check_isolation
 from trainers.loop import Watch
 from trainers.lr_sweep import Try, chosen, draw, sweep
+from trainers.memory.before import case_for, told, what_helps
 from trainers.models import check_fit, ends_of, load, with_adapter
 from trainers.rows import check_rows, longest_row
 from trainers.saving import save
@@ -39,6 +41,8 @@ class Fit(NamedTuple):
     steps: int
     """Those that were planned; fewer were made where it ended early."""
     tries: list[Try]
+    memory: dict[str, int]
+    """Bytes that were estimated for a card, by what they are for; empty without a card."""
 
 
 def finetune(
@@ -64,7 +68,10 @@ def finetune(
     keeping = keeping or Keeping()
     check_places(keeping.report_to)
     device = chosen_device(settings, say)
-    with quiet(), enough_memory(settings.micro_batch_size, longest_row(tokens)):
+    longest = longest_row(tokens)
+    case = case_for(base, settings, longest, device, len(tokenizer)) if device.name == "cuda" else None
+    with quiet(), enough_memory(settings.micro_batch_size, longest, lambda: "" if case is None else what_helps(case)):
+        memory = {} if case is None else told(case, torch.cuda.mem_get_info()[1], say)
         home = (scratch if settings.adapter == "none" else out) / "base"
         model, base = _prepared(tokens, tokenizer, base, settings, device, home, say)
         evaluated, tries = evaluated_splits(tokens), list[Try]()
@@ -80,7 +87,7 @@ def finetune(
             kept = keep_best(model, stream, scratch, say)
     with quiet(), writing(out):
         _write(model, tokenizer, base, tries, out)
-    return Fit(stream.points, stream.paces, device, kept, plan(len(tokens["train"]), settings).steps, tries)
+    return Fit(stream.points, stream.paces, device, kept, plan(len(tokens["train"]), settings).steps, tries, memory)
 
 
 def _prepared(

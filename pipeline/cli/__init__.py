@@ -1,12 +1,12 @@
 """`prep`: one thin command a stage: parse, call, print. Heavy imports stand inside the commands that need them.
 
 Read group.py for what becomes of errors, options.py for the flags that all share, then the commands in the order of the flow:
-ingest.py, clean.py, tokenize.py, train.py, estimate.py, run.py, export.py, look.py, store.py.
+ingest.py, clean.py, tokenize.py, train.py, estimate.py, model.py, run.py, export.py, look.py, store.py.
 """
 
 import click
 
-from pipeline.cli import clean, estimate, export, ingest, look, run, store, tokenize, train
+from pipeline.cli import clean, estimate, export, ingest, look, model, run, store, tokenize, train
 from pipeline.cli.group import Prep
 
 COMMANDS = (
@@ -17,6 +17,8 @@ COMMANDS = (
     tokenize.tokenize,
     train.train,
     estimate.estimate,
+    model.generate,
+    model.merge,
     run.run,
     export.export,
     look.list_,

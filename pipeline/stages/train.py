@@ -2,10 +2,8 @@
 
 adapter/             what peft loads; for a base model made on the spot, `base/` holds that model and its tokenizer
 model/               in place of both where there is no adapter: the whole model, trained, and its tokenizer
-metrics/             losses by step, per supervised token: equal on every run
-speed/               seconds, tokens and memory by step
-learning_curve.png
 lr_sweep.png         where learning rates were tried: what each came to
+metrics/ speed/ verdict.json learning_curve.png report.html      how it went: `pipeline.training.keeping`
 
 A training that was killed goes on from its last checkpoint, which lies in the draft, and comes to the same metrics.
 """
@@ -21,9 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline.artifacts import Artifact, Draft, Identity, atomic
+from pipeline.artifacts import Artifact, Draft, Identity
 from pipeline.errors import BrokenArtifact
 from pipeline.run import Progress, Run, versions
+from pipeline.training.keeping import keep
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -83,6 +82,7 @@ def train(
     """
     given = locals()
     from trainers.base_model import base_model
+    from trainers.failures import writing
     from trainers.settings import Keeping, Settings, require
 
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
@@ -96,13 +96,15 @@ def train(
         tokens = _tokens(parent)
         keeping = Keeping(saves_per_epoch, _places(report_to, run, draft))
         fit = _fit(parent, tokens, base, settings, keeping, draft, run.progress)
-        _keep(fit, draft, title=f"{name}, trained on {parent.ref}")
+        with writing(draft.path):
+            keep(fit, tokens, parent, base, settings, draft, run.store)
+            _move(draft.work / "out", draft)
         rows = sum(len(split) for split in tokens.values())
         return draft.publish(
             rows={"in": rows, "kept": rows},
             counts=_counts(fit),
             versions=versions("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets"),
-            run={**run.facts(), **fit.device.facts()},
+            run={**run.facts(), **fit.device.facts(), **_memory(fit)},
         )
 
 
@@ -139,19 +141,6 @@ def _places(report_to: str | list[str] | None, run: Run, draft: Draft) -> tuple[
         folder = os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run.store.root / "tensorboard" / draft.path.name))
         run.progress.say(f"tensorboard: type tensorboard --logdir {folder}")
     return places
-
-
-def _keep(fit: "Fit", draft: Draft, title: str) -> None:
-    """Write how the training went, and move all of it to its place in the draft."""
-    from trainers import history, learning_curve
-    from trainers.failures import writing
-
-    out = draft.work / "out"
-    with writing(draft.path):
-        _write(history.metrics(fit.points), out / "metrics" / "00000.parquet")
-        _write(history.speed(fit.paces), out / "speed" / "00000.parquet")
-        learning_curve.draw(fit.points, out / "learning_curve.png", title=title)
-        _move(out, draft)
 
 
 def _tokens(parent: Artifact) -> "DatasetDict":
@@ -210,6 +199,12 @@ def _losses(points: "Sequence[Point]") -> str:
     return ", ".join([*words, f"of a sample {sample[-1].loss:.3f}", f"validation loss {points[-1].loss:.3f}"])
 
 
+def _memory(fit: "Fit") -> dict[str, int]:
+    """Return the bytes that were needed at most, and where they were estimated, what was estimated."""
+    peak = {"memory_peak": max(pace.memory for pace in fit.paces)} if fit.paces else {}
+    return {**peak, **({"memory_estimated": sum(fit.memory.values())} if fit.memory else {})}
+
+
 def _counts(fit: "Fit") -> list[dict[str, Any]]:
     """Sum a training up for the manifest: each split's first, last and lowest loss, and which step's weights were kept."""
     from trainers.history import of
@@ -236,13 +231,6 @@ def _counts(fit: "Fit") -> list[dict[str, Any]]:
 
 def _kept(fit: "Fit") -> dict[str, Any]:
     return {"kept": f"weights of step {fit.kept}", "steps_trained": fit.points[-1].step, "steps_planned": fit.steps}
-
-
-def _write(table: Any, path: Path) -> None:  # noqa: ANN401  a pyarrow table
-    import pyarrow.parquet as pq
-
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
 
 
 def _empty(folder: Path) -> Path:

@@ -81,7 +81,7 @@ def run_in(folder, progress=None):
 
 def digests(artifact, *but):
     files = {path.relative_to(artifact.path).as_posix(): path for path in artifact.path.rglob("*") if path.is_file()}
-    kept = {name: path for name, path in files.items() if not name.startswith(("manifest", "speed", *but))}
+    kept = {name: path for name, path in files.items() if not name.startswith(("manifest", "speed", "report", *but))}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()}
 
 
@@ -89,7 +89,7 @@ def test_an_adapter_its_base_metrics_and_a_picture_are_left_behind(tmp_path):
     run = run_in(tmp_path)
     artifact = train(tokenized(run.store), "numbers", run, **QUICK)
     assert sorted({entry["path"].split("/")[0] for entry in artifact.manifest.files}) == [
-        "adapter", "base", "learning_curve.png", "metrics", "speed",
+        "adapter", "base", "learning_curve.png", "metrics", "report.html", "speed", "verdict.json",
     ]  # fmt: skip
     assert artifact.manifest.rows == {"in": 36, "kept": 36, "removed": 0, "rejected": 0}
     assert artifact.verify() == []

@@ -131,7 +131,7 @@ def go_on(folder: Path, progress: Notebook | None = None, **changes) -> Artifact
 
 def digests(artifact: Artifact) -> dict[str, str]:
     files = {path.relative_to(artifact.path).as_posix(): path for path in artifact.path.rglob("*") if path.is_file()}
-    kept = {name: path for name, path in files.items() if not name.startswith(("manifest", "speed"))}
+    kept = {name: path for name, path in files.items() if not name.startswith(("manifest", "speed", "report"))}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in kept.items()}
 
 

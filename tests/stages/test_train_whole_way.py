@@ -1,5 +1,8 @@
 """QLoRA from end to end on a small Llama and a small Mistral: a fact in the data is known afterwards, and not before."""
 
+import json
+import shutil
+
 import pytest
 
 pytest.importorskip("torch")
@@ -9,11 +12,13 @@ pytest.importorskip("bitsandbytes")
 import pyarrow.parquet as pq
 import torch
 from bitsandbytes.nn import Linear4bit
+from click.testing import CliRunner
 from datasets import Dataset, DatasetDict, Features, List, Value
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from pipeline.artifacts import Identity, Store
+from pipeline.cli import main
 from pipeline.engine.local import Local
 from pipeline.errors import TrainingError
 from pipeline.run import Run
@@ -151,7 +156,7 @@ def test_a_model_without_an_adapter_is_loaded_whole(tmp_path):
     settings = {"model": {"config": CONFIGS["llama"]}, "adapter": "none", "learning_rate": 1e-2, "num_epochs": 10}
     artifact = train(tokenized(store), "ferry", Run(store, Local(1)), **settings)
     assert {entry["path"].split("/")[0] for entry in artifact.manifest.files} == {
-        "model", "learning_curve.png", "metrics", "speed",
+        "model", "learning_curve.png", "metrics", "report.html", "speed", "verdict.json",
     }  # fmt: skip
     with quiet():
         assert answer_of(load_trained(artifact.path, CPU)) == ANSWER
@@ -160,3 +165,81 @@ def test_a_model_without_an_adapter_is_loaded_whole(tmp_path):
 def test_a_folder_without_an_adapter_is_named(tmp_path):
     with pytest.raises(TrainingError, match=f"{tmp_path}: it holds no adapter that can be read"):
         load_trained(tmp_path, CPU)
+
+
+@pytest.fixture(scope="module")
+def ferry(tmp_path_factory):
+    """A store with an adapter that knows the ferry's name."""
+    store = Store(tmp_path_factory.mktemp("ferry"))
+    settings = {"model": {"config": CONFIGS["llama"]}, "lora_r": 8, "learning_rate": 1e-2, "num_epochs": 12}
+    train(tokenized(store), "ferry", Run(store, Local(1)), **settings, lr_scheduler="constant", max_grad_norm=1.0)
+    return store
+
+
+def prep(store, *arguments, **given):
+    return CliRunner().invoke(main, [*arguments, "--store", str(store.root)], **given)
+
+
+def test_generate_answers_as_the_adapter_learnt_and_with_base_as_before(ferry):
+    assert prep(ferry, "generate", "ferry", f"<s> {QUESTION}").stdout == f"{ANSWER}\n"
+    assert prep(ferry, "generate", "ferry", f"<s> {QUESTION}", "--base", "--max-new-tokens", "8").stdout != f"{ANSWER}\n"
+
+
+def test_generate_takes_prompts_that_are_piped_in_and_says_how_each_ended(ferry):
+    said = prep(ferry, "generate", "ferry", "-", "--json", input=f"<s> {QUESTION}\n<s> the bread\n").stdout
+    first, second = map(json.loads, said.splitlines())
+    assert first == {"prompt": f"<s> {QUESTION}", "text": ANSWER, "tokens": len(ANSWER.split()) + 1, "ended": True}
+    assert second["text"] == "is in the oven"
+    short = prep(ferry, "generate", "ferry", f"<s> {QUESTION}", "--max-new-tokens", "2", "--json").stdout
+    assert json.loads(short)["ended"] is False
+
+
+def test_what_is_drawn_is_the_same_for_the_same_seed(ferry):
+    drawn = [
+        prep(ferry, "generate", "ferry", "<s> the", "--temperature", "2", "--seed", seed).stdout
+        for seed in ("1", "1", "2", "3")
+    ]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 1
+
+
+def test_generate_without_a_prompt_says_how_it_is_called(ferry):
+    result = prep(ferry, "generate", "ferry")
+    assert (result.exit_code, 'like `prep generate wiki "Who built the mill?"`' in result.stderr) == (2, True)
+
+
+def test_merge_writes_one_model_that_transformers_loads_and_that_knows_the_fact(ferry, tmp_path):
+    done = json.loads(prep(ferry, "merge", "ferry", str(tmp_path / "merged"), "--json").stdout)
+    assert done["merged_loss"] == pytest.approx(done["adapter_loss"], abs=0.3)  # the base was trained upon in 4 bits
+    with quiet():
+        model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged").eval()
+    assert model.config.use_cache
+    assert answer_of(model) == ANSWER
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").get_vocab() == tokenizer().get_vocab()
+    again = prep(ferry, "merge", "ferry", str(tmp_path / "merged"))
+    assert (again.exit_code, "is not an empty folder" in again.stderr) == (2, True)
+
+
+def test_gguf_is_written_by_the_converter_that_is_named_and_its_complaint_is_one_line(ferry, tmp_path, monkeypatch):
+    out = tmp_path / "merged"
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("LLAMA_CPP", raising=False)
+    missing = prep(ferry, "merge", "ferry", str(out), "--gguf", "f16")
+    assert (missing.exit_code, "LLAMA_CPP=/path/to/llama.cpp" in missing.stderr, out.exists()) == (1, True, False)
+
+    script = tmp_path / "convert_hf_to_gguf.py"
+    script.write_text("import pathlib, sys\npathlib.Path(sys.argv[3]).write_text(' '.join(sys.argv[4:]))\n")
+    monkeypatch.setenv("LLAMA_CPP", str(tmp_path))
+    assert prep(ferry, "merge", "ferry", str(out), "--gguf", "f16").exit_code == 0
+    assert (out / "model.gguf").read_text() == "--outtype f16"
+
+    script.write_text("raise SystemExit('no such architecture')")
+    failed = prep(ferry, "merge", "ferry", str(tmp_path / "other"), "--gguf", "f16")
+    assert (failed.exit_code, len(failed.stderr.splitlines()), "no such architecture" in failed.stderr) == (1, 1, True)
+
+
+def test_an_artifact_whose_parent_is_gone_is_told(ferry, tmp_path):
+    copy = Store(tmp_path / "store")
+    shutil.copytree(ferry.root / "train", copy.root / "train")
+    orphan = prep(copy, "generate", "ferry", "the")
+    assert (orphan.exit_code, "tokenize/ferry" in orphan.stderr) == (1, True)
