@@ -33,7 +33,7 @@ def command_listing() -> str:
     for name, command in main.commands.items():
         context = click.Context(command, info_name=name)
         arguments = [parameter.make_metavar(context) for parameter in command.params if isinstance(parameter, click.Argument)]
-        lines.append(f"{' '.join(['prep', name, *arguments]):<26}{command.get_short_help_str(96)}")
+        lines.append(f"{' '.join(['prep', name, *arguments]):<28}{command.get_short_help_str(96)}")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("what", metavar="RECIPE_OR_MODEL")
+@click.argument("what", metavar="RECIPE")
 @click.argument("ref", required=False)
 @click.option("--model", help="Another base model than the recipe's: a folder, a config.json, a name on the hub.")
 @click.option("--revision", help="A model's branch, tag or commit on the hub.")
@@ -32,9 +32,9 @@ def estimate(
     as_json: bool,
     **flags: Any,  # noqa: ANN401
 ) -> None:
-    """Estimate the memory that a training needs on a CUDA card: its terms, the cards that hold it, what would save how much.
+    """Estimate the memory of a training on a card: its terms, which cards hold it, what would save how much.
 
-    RECIPE_OR_MODEL is a recipe (.yaml), a folder, a config.json or a name on the hub; no weights are read. REF names a
+    RECIPE is a recipe (.yaml), a folder, a config.json or a name on the hub; no weights are read. REF names a
     tokenize artifact, whose longest row is taken. Needs `pip install 'prep[train]'`.
 
     \b

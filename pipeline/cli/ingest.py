@@ -83,9 +83,9 @@ def _role(said: str) -> tuple[str, str]:
 @click.option("--encoding", default="", help="A dump's encoding, where it names none or a wrong one: cp1252.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def tables(source: str, encoding: str, as_json: bool) -> None:
-    """List the tables of an SQL dump, an SQLite or DuckDB database, or a live one: rows, columns, longest texts.
+    """List the tables of an SQL dump or a database: rows, columns, longest texts.
 
-    A live one is PostgreSQL, MySQL or MariaDB, by URL.
+    Databases are files of SQLite and DuckDB, and PostgreSQL, MySQL and MariaDB by URL.
 
     The last line is a command that ingests the column with most text. Lengths are bytes, of a dump as written in it.
 

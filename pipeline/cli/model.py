@@ -9,8 +9,8 @@ from pipeline.cli.options import store_option
 
 
 @click.command()
-@click.argument("ref", required=False)
-@click.argument("prompts", nargs=-1, metavar="[PROMPT]...")
+@click.argument("ref")
+@click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
 @click.option("--system", help="What the system's turn says.")
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), default=256, show_default=True, help="Tokens of an answer at most."
@@ -29,10 +29,11 @@ from pipeline.cli.options import store_option
 @click.option("--base", is_flag=True, help="Ask the base model, without the adapter.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each prompt.")
-def generate(ref: str | None, prompts: tuple[str, ...], base: bool, store: str, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
-    """Try a trained adapter: answer PROMPTs, `-` for one a line from what is piped in.
+def generate(ref: str, prompts: tuple[str, ...], base: bool, store: str, as_json: bool, **settings: Any) -> None:  # noqa: ANN401
+    """Try what was trained: answer each PROMPT.
 
-    REF names a train artifact. With a chat template a prompt is a user's turn; without one the model goes on with it.
+    REF names a train artifact; `-` takes a prompt a line from what is piped in. With a chat template a prompt is a user's turn;
+    without one the model goes on with it.
 
     \b
     Example:
@@ -44,8 +45,6 @@ def generate(ref: str | None, prompts: tuple[str, ...], base: bool, store: str, 
     from pipeline.progress import say_line
     from pipeline.training.using import answers, trained
 
-    if ref is None or not prompts:
-        raise click.UsageError('Name a train artifact and a prompt, like `prep generate wiki "Who built the mill?"`.')
     asked = [one for given in prompts for one in (_piped() if given == "-" else [given])]
     for said in answers(trained(Store(store), ref), asked, base=base, **settings):
         if as_json:
@@ -69,7 +68,7 @@ def _piped() -> list[str]:
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def merge(ref: str, out: str, gguf: str | None, store: str, as_json: bool) -> None:
-    """Write a train artifact's base model and adapter as one model that transformers loads.
+    """Write base model and adapter as one model that transformers loads, or llama.cpp.
 
     The adapter is added to the base in the base's own precision. Where it was trained upon 4 bits that is not quite the model
     that was trained, so the loss of both on the validation rows is printed.

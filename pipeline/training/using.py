@@ -49,12 +49,12 @@ class Trained:
         return (self.artifact.path / "model").is_dir()
 
 
-def trained(store: Store, ref: str | None) -> Trained:
-    """Find a train artifact (None: the newest) and its parent; raises `ArtifactNotFound`."""
+def trained(store: Store, ref: str) -> Trained:
+    """Find a train artifact and its parent; raises `ArtifactNotFound`."""
     from trainers.settings import require
 
     require()
-    artifact = store.find(ref, "train") if ref else store.newest("train")
+    artifact = store.find(ref, "train")
     return Trained(artifact, store.find(artifact.manifest.parents[0]))
 
 

@@ -203,11 +203,6 @@ def test_what_is_drawn_is_the_same_for_the_same_seed(ferry):
     assert len(set(drawn)) > 1
 
 
-def test_generate_without_a_prompt_says_how_it_is_called(ferry):
-    result = prep(ferry, "generate", "ferry")
-    assert (result.exit_code, 'like `prep generate wiki "Who built the mill?"`' in result.stderr) == (2, True)
-
-
 def test_merge_writes_one_model_that_transformers_loads_and_that_knows_the_fact(ferry, tmp_path):
     done = json.loads(prep(ferry, "merge", "ferry", str(tmp_path / "merged"), "--json").stdout)
     assert done["merged_loss"] == pytest.approx(done["adapter_loss"], abs=0.3)  # the base was trained upon in 4 bits
