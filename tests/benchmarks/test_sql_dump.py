@@ -1,8 +1,8 @@
 """How fast a dump becomes rows and Parquet, against sqlparse on slices of the same dump, in one run.
 
 `CORPUS` names a folder of Parquet files with `text`, else the texts of `data/samples` are repeated. `SQL_MB` is each dump's
-size (64), `SLICES` the megabytes of it that `sqlparse.split` gets (1,4). Rows are whole texts, then lines of texts: sqlparse's
-time goes by tokens, ours by bytes.
+size (64), `SLICES` the megabytes of it that `sqlparse.split` gets (1,4). Rows are whole texts, lines of texts, or a word with
+numbers, dates and NULLs, as most tables have them: sqlparse's time goes by tokens, ours by bytes.
 
 Parquet is written here as the parts of the ingest stage are: zstd, 32 MiB of rows at a time. "A core" divides by the processor
 time of all threads. Prints figures, asserts that all rows are read; `pytest -s` shows them.
@@ -44,30 +44,39 @@ def texts() -> list[str]:
     return [text for found in rows for text in found.table[found.table.column_names[-1]].to_pylist() if text]
 
 
-def posts(kind: str) -> Iterator[tuple[int, str, str, int]]:
-    """Return rows without end: a number, a date, the text and a score."""
+def posts(kind: str) -> Iterator[tuple[Any, ...]]:
+    """Return rows without end: number, date, text, score, and for `cells` an amount, a day or NULL, two numbers."""
     found = texts()
-    if kind == "lines":
+    if kind != "texts":
         found = [line for text in found for line in text.split("\n") if line.strip()]
+    if kind == "cells":
+        found = [line.split()[0][:12] for line in found]
     for number, text in enumerate(cycle(found), 1):
-        yield number, f"2024-0{1 + number % 9}-1{number % 10} 10:20:{10 + number % 50}", text, number * 7919 % 1000
+        row = number, f"2024-0{1 + number % 9}-1{number % 10} 10:20:{10 + number % 50}", text, number * 7919 % 1000
+        day = f"20240{1 + number % 9}1{number % 10}" if number % 3 else None
+        yield (*row, f"{number % 9973}.{10 + number % 90}", day, number % 2, number * 31) if kind == "cells" else row
+
+
+def rest(row: tuple[Any, ...], comma: str, null: str = "NULL") -> str:
+    """Write the cells behind the score, none of which is quoted."""
+    return "".join(f"{comma}{null if cell is None else cell}" for cell in row[4:])
 
 
 def mysql_cells(row: tuple[Any, ...]) -> str:
-    return f"({row[0]},'{row[1]}','{row[2].translate(MYSQL_ESCAPES)}',{row[3]})"
+    return f"({row[0]},'{row[1]}','{row[2].translate(MYSQL_ESCAPES)}',{row[3]}{rest(row, ',')})"
 
 
 def quoted(row: tuple[Any, ...]) -> str:
     text = row[2].replace("'", "''")
-    return f"({row[0]}, '{row[1]}', '{text}', {row[3]})"
+    return f"({row[0]}, '{row[1]}', '{text}', {row[3]}{rest(row, ', ')})"
 
 
 def sqlite_cells(row: tuple[Any, ...]) -> str:
     text = row[2].replace("'", "''")
     if "\n" in text:
         text = text.replace("\n", "\\n")
-        return f"({row[0]},'{row[1]}',replace('{text}','\\n',char(10)),{row[3]})"
-    return f"({row[0]},'{row[1]}','{text}',{row[3]})"
+        return f"({row[0]},'{row[1]}',replace('{text}','\\n',char(10)),{row[3]}{rest(row, ',')})"
+    return f"({row[0]},'{row[1]}','{text}',{row[3]}{rest(row, ',')})"
 
 
 def extended(rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
@@ -84,23 +93,24 @@ def extended(rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
 
 
 def copied(rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
-    yield "COPY public.posts (id, at, body, score) FROM stdin;\n"
+    yield "COPY public.posts FROM stdin;\n"
     for row in rows:
-        yield f"{row[0]}\t{row[1]}\t{row[2].translate(COPY_ESCAPES)}\t{row[3]}\n"
+        cells = rest(row, "\t", "\\N")
+        yield f"{row[0]}\t{row[1]}\t{row[2].translate(COPY_ESCAPES)}\t{row[3]}{cells}\n"
     yield "\\.\n"
 
 
 MYSQL_HEAD = """-- MySQL dump 10.13
 /*!40101 SET NAMES utf8mb4 */;
-CREATE TABLE `posts` (`id` int NOT NULL, `at` datetime, `body` longtext, `score` int, PRIMARY KEY (`id`)) ENGINE=InnoDB;
+CREATE TABLE `posts` (`id` int NOT NULL, `at` datetime, `body` longtext, `score` int{more}, PRIMARY KEY (`id`)) ENGINE=InnoDB;
 """
 POSTGRES_HEAD = """-- PostgreSQL database dump
 SET standard_conforming_strings = on;
-CREATE TABLE public.posts (id integer, at timestamp without time zone, body text, score integer);
+CREATE TABLE public.posts (id integer, at timestamp without time zone, body text, score integer{more});
 """
 SQLITE_HEAD = """PRAGMA foreign_keys=OFF;
 BEGIN TRANSACTION;
-CREATE TABLE posts(id INTEGER PRIMARY KEY, at TEXT, body TEXT, score INTEGER);
+CREATE TABLE posts(id INTEGER PRIMARY KEY, at TEXT, body TEXT, score INTEGER{more});
 """
 DIALECTS: dict[str, tuple[str, Callable[[Iterator[tuple[Any, ...]]], Iterator[str]]]] = {
     "mysqldump": (MYSQL_HEAD, extended),
@@ -117,10 +127,11 @@ DIALECTS: dict[str, tuple[str, Callable[[Iterator[tuple[Any, ...]]], Iterator[st
 def write(path: Path, dialect: str, kind: str) -> int:
     """Write a dump of about `SIZE` bytes; return its rows."""
     head, body = DIALECTS[dialect]
+    head = head.replace("{more}", ", amount numeric(9,2), day integer, flag smallint, bytes bigint" if kind == "cells" else "")
     count, room = 0, SIZE
     made = posts(kind)
     for row in made:
-        room -= len(row[2].encode()) + 30
+        room -= len(row[2].encode()) + 30 + 10 * len(row[4:])
         count += 1
         if room < 0:
             break
@@ -175,7 +186,7 @@ def ours(path: Path, out: Path) -> dict[str, float]:
     return {name: max(size / seconds(work, clock) for _ in range(ROUNDS)) for name, (work, clock) in works.items()}
 
 
-@pytest.mark.parametrize("kind", ["texts", "lines"])
+@pytest.mark.parametrize("kind", ["texts", "lines", "cells"])
 def test_dumps_against_sqlparse(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "dump.sql"
     print(f"\nrows are {kind}; MB/s, and in brackets times sqlparse.split of {SLICES[0] / 1e6:g} MB")
