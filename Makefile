@@ -9,7 +9,7 @@ SLOP_LIST ?=
 PREP := $(BIN)/prep
 FLAGS = --config $(RECIPE) --store $(STORE)
 
-.PHONY: help setup demo check test bench ingest clean-data tokenize train
+.PHONY: help setup demo check test test-all bench ingest clean-data tokenize train
 
 help:           ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -18,8 +18,8 @@ setup: $(VENV)/.complete  ## make .venv with all that is pinned in constraints.t
 
 $(VENV)/.complete: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch --constraint constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check torch --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[train,dev]' --constraint constraints.txt
 	@touch $@
 
 demo: setup     ## the whole pipeline on data/samples, down to an adapter and a learning curve
@@ -36,7 +36,10 @@ check: setup    ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup     ## all tests
+test: setup     ## all tests but the slow ones, in some ten minutes on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+test-all: setup ## the slow tests, too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup    ## measurements, as ratios within one run

@@ -100,7 +100,8 @@ def as_nobody(*arguments):
     Path("locked").chmod(0)
     code = (
         "import os, sys\nfrom pipeline.cli import main\n"
-        "main(['ingest', '-q', 'posts.csv', '--text-column', 'body', '--store', 'warm'], standalone_mode=False)\n"
+        "main(['ingest', '-q', 'posts.csv', '--text-column', 'body', '--store', 'warm', '--workers', '1'],"
+        " standalone_mode=False)\n"
         f"os.setegid({NOBODY}), os.seteuid({NOBODY})\n"
         "if os.access('locked', os.R_OK, effective_ids=True): sys.exit(99)\n"
         "print('---', flush=True)\nmain(sys.argv[1:])"

@@ -117,6 +117,7 @@ def test_a_task_whose_worker_was_killed_is_done_again(ray_engine, tmp_path):
     assert list(ray_engine.map(partial(die_once, str(tmp_path)), [7])) == [7]
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_each_worker_is_given_up(ray_engine, monkeypatch):
     monkeypatch.setattr("pipeline.engine.ray.TRIES", 0)
     with pytest.raises(WorkerDied, match="Finished shards are kept"):
@@ -167,6 +168,7 @@ on.close()
 """
 
 
+@pytest.mark.slow
 def test_code_that_nodes_lack_is_sent_along_with_its_configuration(cluster, tmp_path):
     command = [sys.executable, "-c", SHIPS, str(tmp_path), cluster.address]
     done = subprocess.run(
@@ -192,6 +194,7 @@ with engine("ray", Path(sys.argv[1]), address=sys.argv[2]) as on:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_run_at_once_and_frees_the_nodes(cluster, ray_engine, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", WAITS, str(tmp_path), cluster.address],

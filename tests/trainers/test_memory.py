@@ -84,7 +84,8 @@ def test_qlora_of_mistral_7b_takes_what_was_worked_out_by_hand():
     )
 
 
-@examples(max_examples=2)
+@pytest.mark.slow
+@examples(max_examples=3)
 @given(
     st.sampled_from(["qlora", "lora", "none"]),
     st.booleans(),
@@ -108,6 +109,7 @@ def test_more_of_anything_never_takes_less(adapter, checkpointing, rows, rank, l
     assert asked.total <= total(lora_r=rank + 8).total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [256])
 def test_the_largest_micro_batch_fits_and_one_row_more_does_not(length):
     case = case_of(SMALL, length)
@@ -127,6 +129,7 @@ def test_advice_saves_what_it_says():
     assert "micro_batch_size 4, gradient_accumulation_steps 8" in saves
 
 
+@pytest.mark.slow
 def test_the_tables_fit_a_hundred_columns():
     case = case_of(MODELS["Llama-3-8B"], adapter="lora", optimizer="paged_adamw_32bit")
     lines = [*words.head(estimate(case), case), *words.terms(estimate(case)), *words.cards(cards.fits(case))]

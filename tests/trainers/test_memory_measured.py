@@ -31,6 +31,7 @@ from trainers.models import ends_of, with_adapter
 from trainers.settings import Settings
 
 F32, BF16 = torch.float32, torch.bfloat16
+SLOW = pytest.mark.slow
 BY_DEFAULT = {name: default for name, (_, default) in fields_of(train).items()}
 SETTINGS = replace(
     Settings(**{field.name: BY_DEFAULT[field.name] for field in fields(Settings)}),
@@ -140,11 +141,14 @@ def check(config, case, folder):
 
 
 @pytest.mark.parametrize("checkpointing", [True, False], ids=["checkpointing", "all kept"])
-@pytest.mark.parametrize(("adapter", "dtype"), [("qlora", F32), ("qlora", BF16), ("lora", F32), ("none", F32)])
+@pytest.mark.parametrize(
+    ("adapter", "dtype"), [("qlora", F32), pytest.param("qlora", BF16, marks=SLOW), ("lora", F32), ("none", F32)]
+)
 def test_a_training_takes_what_is_estimated(tmp_path, adapter, dtype, checkpointing):
     check(LLAMA, case_of(LLAMA, adapter=adapter, dtype=dtype, gradient_checkpointing=checkpointing), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
 @pytest.mark.parametrize(
     ("adapter", "optimizer"), [("qlora", "paged_adamw_32bit"), ("none", "adamw_8bit"), ("none", "lion_8bit"), ("qlora", "sgd")]
@@ -153,15 +157,19 @@ def test_an_optimizer_keeps_what_is_estimated(tmp_path, adapter, optimizer):
     check(LLAMA, case_of(LLAMA, adapter=adapter, optimizer=optimizer), tmp_path)
 
 
-@pytest.mark.parametrize("config", [MISTRAL, QWEN, GEMMA], ids=lambda config: config["model_type"])
+@pytest.mark.parametrize(
+    "config", [MISTRAL, *(pytest.param(config, marks=SLOW) for config in (QWEN, GEMMA))], ids=["mistral", "qwen3", "gemma2"]
+)
 def test_other_architectures_take_what_is_estimated(tmp_path, config):
     check(config, case_of(config, dtype=BF16, gradient_checkpointing=False), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"length": 301, "micro_batch_size": 3}, {"lora_r": 64, "lora_dropout": 0.1}])
 def test_other_rows_and_adapters_take_what_is_estimated(tmp_path, settings):
     check(LLAMA, case_of(LLAMA, gradient_checkpointing=False, **settings), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_made_on_the_spot_takes_what_is_estimated(tmp_path):
     check(LLAMA, case_of(LLAMA, made=True, optimizer="adamw_8bit"), tmp_path)

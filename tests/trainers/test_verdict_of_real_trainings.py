@@ -76,12 +76,14 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_a_learning_rate_of_nearly_nothing_is_underfit_and_flat():
     (finding,) = told(training(1e-7, 100, rows=4096))
     assert finding.name == "underfit"
     assert "flat" in finding.sentence
 
 
+@pytest.mark.slow
 def test_a_training_that_is_cut_short_is_underfit_and_still_falling():
     (finding,) = told(training(1e-3, 60, rows=4096))
     assert finding.name == "underfit"
@@ -94,12 +96,14 @@ def test_a_few_rows_many_times_are_overfit():
     assert 0 < finding.steps[0] < 200
 
 
+@pytest.mark.slow
 def test_many_rows_once_are_well_fit():
     (finding,) = told(training(6e-3, 400, rows=6400))
     assert finding.name == "well-fit"
     assert finding.numbers["last_loss"] == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(2 * WORDS), abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_learning_rate_far_too_high_is_unstable():
     (finding,) = told(training(3.0, 40, rows=4096, warmed=False))
     assert (finding.name, finding.fatal) == ("unstable", True)
