@@ -45,6 +45,7 @@ def test_a_models_config_is_enough_and_the_terms_add_up(model):
     assert re.search(r"^24 GB +✓", printed.stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_recipes_settings_and_flags_over_them_are_taken(tmp_path, model):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(f"tokenize: {{sequence_length: 300}}\ntrain: {{model: {model}, adapter: lora, micro_batch_size: 3}}\n")

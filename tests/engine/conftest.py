@@ -14,7 +14,7 @@ SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_log_monitor": 
 SOON = {"_system_config": {"health_check_period_ms": 500, "health_check_failure_threshold": 2}}  # seconds until a node is dead
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[object]:
     """Start a head node without cores, as clusters often have, and three nodes with one."""
     pytest.importorskip("ray")
@@ -30,7 +30,7 @@ def cluster() -> Iterator[object]:
     started.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ray_engine(cluster, tmp_path_factory) -> Iterator[object]:
     from pipeline.engine.ray import Ray
 
@@ -39,7 +39,7 @@ def ray_engine(cluster, tmp_path_factory) -> Iterator[object]:
     engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dask_engine(tmp_path_factory) -> Iterator[object]:
     distributed = pytest.importorskip("distributed")
     from pipeline.engine.dask import Dask
@@ -50,7 +50,7 @@ def dask_engine(tmp_path_factory) -> Iterator[object]:
         engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def thread_engine(tmp_path_factory) -> Iterator[object]:
     with ThreadPoolExecutor(2) as pool:
         engine = Executor(pool, 2, ground(tmp_path_factory.mktemp("threads")))
@@ -58,7 +58,7 @@ def thread_engine(tmp_path_factory) -> Iterator[object]:
         engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def local_engine() -> Iterator[object]:
     engine = Local(2)
     yield engine

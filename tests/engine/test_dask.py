@@ -7,6 +7,8 @@ from pipeline.errors import UsageError
 
 pytest.importorskip("distributed")
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+
 
 def test_the_address_must_be_given(tmp_path):
     with pytest.raises(UsageError, match="where is the scheduler"):

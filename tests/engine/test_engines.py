@@ -39,10 +39,11 @@ def note(folder, number):
     return number
 
 
-CLUSTERS = [pytest.param(name, marks=pytest.mark.xdist_group("cluster")) for name in ("ray", "dask")]
+pytestmark = pytest.mark.xdist_group("cluster")
+DASK = pytest.param("dask", marks=pytest.mark.slow)
 
 
-@pytest.fixture(params=["local", "thread", *CLUSTERS])
+@pytest.fixture(params=["local", "thread", "ray", DASK])
 def engine(request):
     return request.getfixturevalue(f"{request.param}_engine")
 

@@ -99,10 +99,12 @@ def expected(made):
     return made(Local(1), "one")
 
 
+@pytest.mark.slow
 def test_a_recipe_makes_the_same_bytes_with_two_local_workers(made, expected, local_engine):
     assert made(local_engine, "two") == expected
 
 
+@pytest.mark.slow
 def test_a_recipe_makes_the_same_bytes_on_a_cluster(made, expected, ray_engine):
     assert made(ray_engine, "ray") == expected
 

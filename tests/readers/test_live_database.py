@@ -419,13 +419,17 @@ def test_a_connection_that_breaks_in_the_middle_is_said_in_one_line(live: Live) 
 
 
 @pytest.mark.server
-def test_runs_killed_while_spooling_while_forming_and_before_publishing_go_on_to_the_same_bytes(live: Live) -> None:
+@pytest.mark.parametrize("points", [("parts",), pytest.param(("spooling", "publishing"), marks=pytest.mark.slow)], ids=str)
+def test_runs_killed_while_spooling_while_forming_and_before_publishing_go_on_to_the_same_bytes(
+    live: Live, points: tuple[str, ...]
+) -> None:
     script = Path(__file__).parents[1] / "benchmarks" / "live_databases.py"
     command = [sys.executable, str(script), live.url(), "20000", "--words", "60"]
+    command += [word for point in points for word in ("--at", point)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     runs = [orjson.loads(line) for line in done.stdout.splitlines()]
-    assert [(found["run"], found.get("same")) for found in runs[1:]] == [(point, True) for point in POINTS]
+    assert [(found["run"], found.get("same")) for found in runs[1:]] == [(point, True) for point in points]
 
 
 @pytest.mark.server

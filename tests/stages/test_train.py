@@ -174,6 +174,7 @@ def test_a_setting_changes_the_fingerprint_and_so_does_the_model(tmp_path):
     assert len(refs) == 3
 
 
+@pytest.mark.slow
 def test_a_model_folder_may_be_moved(tmp_path):
     run = run_in(tmp_path / "store")
     parent = tokenized(run.store)
@@ -254,6 +255,7 @@ def test_the_manifest_says_the_version_and_how_the_training_computed(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_default_that_is_given_is_the_same_training(tmp_path):
     run = run_in(tmp_path)
     parent = tokenized(run.store)

@@ -180,11 +180,13 @@ def prep(store, *arguments, **given):
     return CliRunner().invoke(main, [*arguments, "--store", str(store.root)], **given)
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_generate_answers_as_the_adapter_learnt_and_with_base_as_before(ferry):
     assert prep(ferry, "generate", "ferry", f"<s> {QUESTION}").stdout == f"{ANSWER}\n"
     assert prep(ferry, "generate", "ferry", f"<s> {QUESTION}", "--base", "--max-new-tokens", "8").stdout != f"{ANSWER}\n"
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_generate_takes_prompts_that_are_piped_in_and_says_how_each_ended(ferry):
     said = prep(ferry, "generate", "ferry", "-", "--json", input=f"<s> {QUESTION}\n<s> the bread\n").stdout
     first, second = map(json.loads, said.splitlines())
@@ -194,6 +196,7 @@ def test_generate_takes_prompts_that_are_piped_in_and_says_how_each_ended(ferry)
     assert json.loads(short)["ended"] is False
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_what_is_drawn_is_the_same_for_the_same_seed(ferry):
     drawn = [
         prep(ferry, "generate", "ferry", "<s> the", "--temperature", "2", "--seed", seed).stdout
@@ -203,6 +206,7 @@ def test_what_is_drawn_is_the_same_for_the_same_seed(ferry):
     assert len(set(drawn)) > 1
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_merge_writes_one_model_that_transformers_loads_and_that_knows_the_fact(ferry, tmp_path):
     done = json.loads(prep(ferry, "merge", "ferry", str(tmp_path / "merged"), "--json").stdout)
     assert done["merged_loss"] == pytest.approx(done["adapter_loss"], abs=0.3)  # the base was trained upon in 4 bits
@@ -215,6 +219,7 @@ def test_merge_writes_one_model_that_transformers_loads_and_that_knows_the_fact(
     assert (again.exit_code, "is not an empty folder" in again.stderr) == (2, True)
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_gguf_is_written_by_the_converter_that_is_named_and_its_complaint_is_one_line(ferry, tmp_path, monkeypatch):
     out = tmp_path / "merged"
     monkeypatch.setenv("PATH", "")
@@ -233,6 +238,7 @@ def test_gguf_is_written_by_the_converter_that_is_named_and_its_complaint_is_one
     assert (failed.exit_code, len(failed.stderr.splitlines()), "no such architecture" in failed.stderr) == (1, 1, True)
 
 
+@pytest.mark.xdist_group("ferry")  # they share one training
 def test_an_artifact_whose_parent_is_gone_is_told(ferry, tmp_path):
     copy = Store(tmp_path / "store")
     shutil.copytree(ferry.root / "train", copy.root / "train")

@@ -44,7 +44,7 @@ def test_a_loss_that_is_no_number_does_not_spoil_the_course():
     assert smoothed([2.0, math.nan, 2.0], [10, 10, 10], width=2).tolist() == pytest.approx([2.0, 2.0, 2.0])
 
 
-@pytest.mark.parametrize("steps", [1, 40, 3000])
+@pytest.mark.parametrize("steps", [1, pytest.param(40, marks=pytest.mark.slow), pytest.param(3000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_picture_holds_each_course_in_its_colour(steps, theme):
     points = [*training(steps), *evaluated(steps), *evaluated(steps, "sample", 4.2)]

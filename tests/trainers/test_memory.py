@@ -120,6 +120,7 @@ def test_the_largest_micro_batch_fits_and_one_row_more_does_not(length):
     assert cards.largest_micro_batch(case, 1000) == 0
 
 
+@pytest.mark.slow
 def test_advice_saves_what_it_says():
     case = case_of(SMALL, 1024, micro_batch_size=8, adapter="none", gradient_checkpointing=False, optimizer="adamw_torch")
     saves = {found.change: found.saves for found in cards.advice(case)}
