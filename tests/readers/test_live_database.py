@@ -32,7 +32,6 @@ from pipeline.stages.ingest import ingest
 from pipeline.tables import Column, Table, facts, suggestion, tables_of
 
 PASSWORD = "s3cr3t/p@ss:#%w"
-POINTS = ("spooling", "parts", "publishing")
 TEXTS = ["", "plain", "\\N", "\\.", "\\n is no newline", "tab\tline\nline\r\n", "\b\f\v\\", "é 🙂 中文", "'\"", "t" * 70_000]
 BLOBS = [b"", b"\x00", bytes(range(256)), b"\\x41", b"\n\t\\N"]
 
