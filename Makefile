@@ -39,7 +39,8 @@ check: setup    ## style, types, import contracts
 test: setup     ## all tests but the slow ones, in some ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
-test-all: setup ## the slow tests, too
+test-all: setup ## the slow tests, too, and those of clusters
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray,dask,slurm]' --constraint constraints.txt
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup    ## measurements, as ratios within one run

@@ -40,10 +40,10 @@ def note(folder, number):
 
 
 pytestmark = pytest.mark.xdist_group("cluster")
-DASK = pytest.param("dask", marks=pytest.mark.slow)
+CLUSTERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask")]
 
 
-@pytest.fixture(params=["local", "thread", "ray", DASK])
+@pytest.fixture(params=["local", "thread", *CLUSTERS])
 def engine(request):
     return request.getfixturevalue(f"{request.param}_engine")
 

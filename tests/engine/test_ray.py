@@ -20,7 +20,7 @@ from pipeline.recipe import load
 from pipeline.run import Run
 from pipeline.stages import ingest
 
-pytestmark = pytest.mark.xdist_group("cluster")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 ROOT = Path(__file__).parents[2]
 RECIPE = """
 name: both

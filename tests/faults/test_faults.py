@@ -35,7 +35,11 @@ def whole(command: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple
 
 @pytest.mark.parametrize(
     ("fault", "count"),
-    [("kill", 2), pytest.param("refuse", 3, marks=pytest.mark.slow), pytest.param("small files", 2, marks=pytest.mark.slow)],
+    [
+        pytest.param("kill", 3, marks=pytest.mark.slow),
+        pytest.param("refuse", 3, marks=pytest.mark.slow),
+        pytest.param("small files", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_run_again_after_any_fault_a_recipe_leaves_what_an_undisturbed_run_does(
     command: list[str], whole: tuple[dict[str, Any], int], fault: Fault, count: int, tmp_path: Path

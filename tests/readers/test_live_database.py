@@ -418,7 +418,8 @@ def test_a_connection_that_breaks_in_the_middle_is_said_in_one_line(live: Live) 
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("points", [("parts",), pytest.param(("spooling", "publishing"), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.slow
+@pytest.mark.parametrize("points", [("parts",), ("spooling", "publishing")], ids=str)
 def test_runs_killed_while_spooling_while_forming_and_before_publishing_go_on_to_the_same_bytes(
     live: Live, points: tuple[str, ...]
 ) -> None:
@@ -681,6 +682,7 @@ print(rows, peak() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.server
 def test_a_table_of_200_000_rows_is_read_in_bounded_memory(live: Live, tmp_path: Path) -> None:
     numbers = "generate_series(1, 200000) AS g(n)" if live.postgres else "(SELECT seq AS n FROM seq_1_to_200000) g"

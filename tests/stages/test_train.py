@@ -205,6 +205,7 @@ def test_tensorboard_writes_beside_the_artifacts(tmp_path, monkeypatch):
     assert told.lines[0] == f"tensorboard: type tensorboard --logdir {folder}"
 
 
+@pytest.mark.slow
 def test_rates_that_were_tried_are_in_the_manifest_and_drawn(tmp_path):
     run = run_in(tmp_path)
     artifact = train(
@@ -229,6 +230,7 @@ def test_an_empty_training_split_is_refused_before_anything_is_published(tmp_pat
     assert run.store.list("train") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [0, 32])
 def test_the_bar_closes_when_training_ends_and_when_it_cannot_go_on(tmp_path, training):
     closed = []
