@@ -249,7 +249,8 @@ def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, An
     with ThreadPoolExecutor(1) as aside:
         proving = aside.submit(_proved, refused, folder, shards, run)
         if run.engine.workers == 1 or refused.exists() or not proof.hopeful(folder):
-            plan = replace(plan, choice=proving.result())
+            choice = proving.result()
+            plan = plan if choice == plan.choice else _again(plan, choice, refused)
         while True:
             try:
                 found = proof.while_it_holds(plan.choice, proving, run.engine.map(partial(_shard, plan), shards))
@@ -259,9 +260,17 @@ def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, An
             except EncodingDiffers as error:
                 run.progress.say(f"{error} All are encoded again by `tokenizers`.")
                 choice = SLOW
-            for answer in (plan.draft / "work").glob("[0-9]*.json"):
-                answer.unlink()
-            plan = replace(plan, choice=Choice(**remembered(refused, choice._asdict)))
+            plan = _again(plan, choice, refused)
+
+
+def _again(plan: Plan, choice: Choice, refused: Path) -> Plan:
+    """Take another choice of encoders for all, and throw away what was encoded by any choice but it."""
+    if not refused.exists() or json.loads(refused.read_text()) != choice._asdict():
+        for answer in (plan.draft / "work").glob("[0-9]*.json"):
+            answer.unlink()
+        with atomic(refused) as temporary:
+            temporary.write_text(json.dumps(choice._asdict()))
+    return replace(plan, choice=choice)
 
 
 def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> Choice:

@@ -344,6 +344,25 @@ def test_a_run_that_was_killed_after_the_refusal_does_not_begin_with_the_fast_en
     assert {choice.text for choice in seen} == {"it gives other ids for 'a'"}
 
 
+def test_what_a_killed_run_encoded_before_its_proof_ended_is_not_kept_by_one_worker_whose_proof_refuses(tmp_path, monkeypatch):
+    class Dies(Two):
+        def map(self, task, items):
+            list(map(task, items))
+            raise KeyboardInterrupt
+
+    store = Store(tmp_path / "store")
+    texts = parent(store, "texts", ["the mill"], ["the river"])
+    tokenizer = byte_level(tmp_path / "bytes")
+    with pytest.raises(KeyboardInterrupt):
+        tokenize([texts], "t", Run(store, Dies()), tokenizer=tokenizer)
+    monkeypatch.setattr("pipeline.tokens.proof.prove", refusing("it gives other ids for 'a'", ABSENT))
+    seen = []
+    noted = lambda folder, choice: seen.append(choice) or Encoder(reopened(folder), choice)
+    monkeypatch.setattr("pipeline.stages.tokenize.encoder_of", noted)
+    tokenize([texts], "t", Run(store, Local(1)), tokenizer=tokenizer)
+    assert [choice.text for choice in seen] == ["it gives other ids for 'a'"] * 2
+
+
 def test_an_error_of_the_fast_encoder_in_the_middle_has_all_encoded_again(tmp_path, monkeypatch):
     right = Encoder.texts
 
@@ -360,6 +379,21 @@ def test_an_error_of_the_fast_encoder_in_the_middle_has_all_encoded_again(tmp_pa
     )
     assert made.manifest.rows["kept"] == 2
     assert run.progress.lines == ["the fast encoder gives other ids. All are encoded again by `tokenizers`."]
+
+
+def test_an_encoder_that_errs_after_the_other_was_refused_has_all_encoded_again_once(tmp_path, monkeypatch):
+    def errs(self, texts):
+        if self._choice.text is None:
+            raise EncodingDiffers("the fast encoder gives other ids.")
+        return self.reference.texts(texts.to_pylist())
+
+    monkeypatch.setattr(Encoder, "texts", errs)
+    monkeypatch.setattr("pipeline.tokens.proof.prove", refusing(None, "it gives other ids for 'a'"))
+    run = Run(Store(tmp_path / "store"), Local(1), Told())
+    texts = parent(run.store, "texts", ["the mill"], ["the river"])
+    made = tokenize([texts], "t", run, tokenizer=byte_level(tmp_path / "bytes"))
+    assert made.manifest.rows["kept"] == 2
+    assert run.progress.lines[-1] == "the fast encoder gives other ids. All are encoded again by `tokenizers`."
 
 
 def test_the_same_tokenizer_in_another_place_is_answered_from_the_store(run, words, tmp_path):
