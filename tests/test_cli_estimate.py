@@ -12,8 +12,6 @@ pytest.importorskip("bitsandbytes")
 
 from pipeline.cli import main
 
-pytestmark = pytest.mark.slow
-
 CONFIG = {
     "model_type": "mistral",
     "hidden_size": 128,

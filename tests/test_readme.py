@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,16 @@ def test_the_python_example_runs(home: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 def test_the_listing_of_commands_is_that_of_the_program() -> None:
     assert block("text", holding="prep ingest").strip() == command_listing()
+
+
+def test_every_prep_that_the_readme_shows_is_a_call_that_the_command_line_takes() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    calls = [shlex.split(line, comments=True) for shown in blocks for line in shown.splitlines() if line.startswith("prep ")]
+    assert len(calls) > 10
+    for _, name, *words in calls:
+        command = main.commands[name]
+        words = words[: words.index("<") if "<" in words else words.index(">") if ">" in words else None]
+        command.make_parser(click.Context(command, info_name=name)).parse_args(args=words)
 
 
 def test_a_filter_in_one_file_is_in_the_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,14 +14,13 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
 from trainers import checkpoints
 from trainers.device import memory
 from trainers.failures import Diverged, writing
 from trainers.history import Pace, Point, Split, best, evaluations_since_best
-from trainers.loss import Batch, collate, real_tokens, summed_loss
+from trainers.loss import Batch, collate, mean_loss, real_tokens
 from trainers.rows import IGNORED
 from trainers.saving import save
 from trainers.stream import Stream
@@ -58,22 +57,11 @@ class PerTokenTrainer(Trainer):  # type: ignore[misc]  # transformers carries no
         metrics = {}
         for split, rows in self._evaluated.items():
             name = "eval_loss" if split == "validation" else f"eval_{split}_loss"
-            metrics[name] = self.loss_over(rows)
+            metrics[name] = mean_loss(self.model, rows, self.args.per_device_train_batch_size)
             self._note(split, metrics[name])
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    @torch.no_grad()
-    def loss_over(self, rows: Dataset) -> float:
-        """Return the loss per supervised token over rows, in nats, with the weights at rest and no dropout."""
-        self.model.eval()
-        total, tokens = 0.0, 0
-        for batch in map(self._prepare_inputs, DataLoader(rows, self.args.per_device_train_batch_size, collate_fn=collate)):
-            labels = batch.pop("labels")
-            loss, supervised = summed_loss(self.model(**batch).logits, labels)
-            total, tokens = total + loss, tokens + supervised
-        return total / tokens
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keep what the Trainer logs of a step, and hand it on."""

@@ -1,10 +1,13 @@
 """Rows of token ids -> batches, and a loss per supervised token that is the same number for every batch size."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import DataLoader
 
 from trainers.rows import IGNORED
 
@@ -38,6 +41,19 @@ def real_tokens(positions: torch.Tensor) -> int:
     """
     places = torch.arange(1, positions.shape[1] + 1, device=positions.device)
     return int((positions.ne(0) * places).amax(dim=1).sum())
+
+
+@torch.no_grad()
+def mean_loss(model: Any, rows: Dataset, batch_size: int) -> float:  # noqa: ANN401  a transformers or peft model
+    """Return the loss per supervised token over rows, in nats, with the weights at rest and no dropout."""
+    model.eval()
+    total, tokens = 0.0, 0
+    for batch in DataLoader(rows, batch_size, collate_fn=collate):
+        labels = batch.pop("labels").to(model.device)
+        logits = model(**{name: values.to(model.device) for name, values in batch.items()}).logits
+        loss, supervised = summed_loss(logits, labels)
+        total, tokens = total + loss, tokens + supervised
+    return total / tokens
 
 
 def summed_loss(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:

@@ -1,14 +1,13 @@
-"""An adapter and its base model -> one model in the base's own precision, and what the merge did to the loss."""
+"""An adapter and its base model -> one model in the base's own precision; and that as GGUF, by llama.cpp's converter."""
 
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from datasets import Dataset
 from peft import PeftModel
 from transformers import AutoConfig
 
@@ -16,19 +15,10 @@ from pipeline.errors import TrainingError
 from trainers.base_model import BaseModel
 from trainers.device import Device
 from trainers.failures import reason
-from trainers.loss import collate, summed_loss
 from trainers.models import load
 from trainers.saving import save
 
 CONVERTER = "convert_hf_to_gguf.py"
-BATCH = 4
-
-
-class Losses(NamedTuple):
-    """Loss per supervised token, in nats: of the base with the adapter as it was trained, and of the merged model."""
-
-    adapter: float
-    merged: float
 
 
 def merged(base: BaseModel, adapter: Path, device: Device) -> Any:  # noqa: ANN401  a transformers model
@@ -49,20 +39,6 @@ def write(model: Any, tokenizer: Any, folder: Path) -> None:  # noqa: ANN401  tr
     model.config.use_cache = True  # training had switched it off
     save(model, folder)
     tokenizer.save_pretrained(folder)
-
-
-def mean_loss(model: Any, rows: Dataset) -> float:  # noqa: ANN401  a transformers or peft model
-    """Return the loss per supervised token over rows, in nats."""
-    total, tokens = 0.0, 0
-    with torch.no_grad():
-        for start in range(0, len(rows), BATCH):
-            batch = {
-                name: values.to(model.device)
-                for name, values in collate(rows.select(range(start, min(start + BATCH, len(rows)))).to_list()).items()
-            }
-            loss, counted = summed_loss(model(**batch).logits, batch["labels"])
-            total, tokens = total + loss, tokens + counted
-    return total / tokens
 
 
 def gguf(folder: Path, out: Path, kind: str, places: Sequence[Path]) -> None:

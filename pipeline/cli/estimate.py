@@ -1,13 +1,10 @@
 """A recipe, or a model's config -> the memory that its training will need."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pipeline.cli.options import given_flags, store_option
-
-if TYPE_CHECKING:
-    from pipeline.artifacts import Artifact
 
 
 @click.command()
@@ -46,6 +43,7 @@ def estimate(
 
     require()
     from pipeline.artifacts import Store
+    from pipeline.estimating import case_of
     from pipeline.progress import say_json
     from trainers.device import quiet
     from trainers.memory import cards, words
@@ -53,42 +51,10 @@ def estimate(
 
     found = Store(store).find(ref, "tokenize") if ref else None
     with quiet():
-        case = _case(what, {**given_flags(model=model), **given_flags(**flags)}, sequence_length, found)
+        case = case_of(what, given_flags(model=model, **flags), sequence_length, found)
         asked, fit, less = estimated(case), cards.fits(case), cards.advice(case)
     if as_json:
         say_json(words.facts(asked, case, fit, less))
         return
     parts = (words.head(asked, case), words.terms(asked), words.cards(fit), words.savings(less))
     click.echo("\n\n".join("\n".join(lines) for lines in parts))
-
-
-def _case(what: str, flags: dict[str, Any], length: int | None, tokens: "Artifact | None") -> Any:  # noqa: ANN401  a Case
-    """Return what is asked for: the settings of a recipe's train section, or of `prep train`, with flags over them."""
-    from dataclasses import fields
-
-    from pipeline.errors import RecipeError
-    from pipeline.recipe import Recipe, check, fields_of, load
-    from pipeline.stages.train import train
-    from trainers.memory.case import Case, card, config_of
-    from trainers.settings import Settings
-
-    recipe = load(what) if what.endswith((".yaml", ".yml")) else Recipe(what, {"train": {"model": what}})
-    given, problems = check(fields_of(train), {**(recipe.section("train") or {}), **flags}, "train")
-    if problems:
-        raise RecipeError(recipe.where, problems)
-    tokenized = tokens.manifest.recipe if tokens else recipe.section("tokenize") or {}
-    settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
-    config = config_of(given["model"], given["revision"], tokenized.get("vocab_size"))
-    length = length or _longest(tokens) or tokenized.get("sequence_length", 2048)
-    return Case(config, settings, length, card(settings), made=not isinstance(given["model"], str))
-
-
-def _longest(tokens: "Artifact | None") -> int | None:
-    """Return the tokens of the longest row of an artifact."""
-    if tokens is None:
-        return None
-    from datasets import load_from_disk
-
-    from trainers.rows import longest_row
-
-    return longest_row(load_from_disk(str(tokens.path / "tokens")))

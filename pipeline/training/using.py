@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainers.device import Device
     from trainers.generate import Answer
 
+BATCH = 4  # rows
 MOST_ROWS = 64  # of the validation split, by which a merge is judged
 
 
@@ -103,17 +104,17 @@ def merge(one: Trained, out: Path, *, gguf: str | None = None) -> Merged:
 def _losses(one: Trained, model: Any, device: "Device") -> tuple[float, float]:  # noqa: ANN401  a transformers model
     from datasets import load_from_disk
 
-    from trainers import merge as merging
+    from trainers.loss import mean_loss
     from trainers.models import load_trained
 
     splits = load_from_disk(str(one.tokens.path / "tokens"))
     rows = splits["validation"] if len(splits.get("validation", ())) else splits["train"]
     rows = rows.select(range(min(MOST_ROWS, len(rows))))
-    return merging.mean_loss(load_trained(one.artifact.path, device), rows), merging.mean_loss(model, rows)
+    return mean_loss(load_trained(one.artifact.path, device), rows, BATCH), mean_loss(model, rows, BATCH)
 
 
 def _device(one: Trained) -> "Device":
-    """Return the device here, with the precision that the model was trained in where it is a CPU's."""
+    """Return this machine's device, with the precision that was asked for in training."""
     from trainers.device import device_for
 
     return device_for(one.artifact.manifest.recipe["bf16"])

@@ -27,7 +27,7 @@ from pipeline.run import Run
 from pipeline.stages.train import train
 from trainers.stream import Stream
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("killed trainings")]  # all take one slow fixture
+pytestmark = pytest.mark.xdist_group("killed trainings")  # all take one slow fixture
 
 ROOT = Path(__file__).parent.parent.parent
 WORDS = 40

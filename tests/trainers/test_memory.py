@@ -20,8 +20,6 @@ from trainers.memory.case import Case, card, config_of
 from trainers.memory.estimate import GIB, estimate
 from trainers.settings import Settings
 
-pytestmark = pytest.mark.slow
-
 BY_DEFAULT = {name: default for name, (_, default) in fields_of(train).items()}
 SETTINGS = Settings(**{field.name: BY_DEFAULT[field.name] for field in fields(Settings)})
 

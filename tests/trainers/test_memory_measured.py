@@ -30,8 +30,6 @@ from trainers.memory.live import Live
 from trainers.models import ends_of, with_adapter
 from trainers.settings import Settings
 
-pytestmark = pytest.mark.slow
-
 F32, BF16 = torch.float32, torch.bfloat16
 SLOW = pytest.mark.slow
 BY_DEFAULT = {name: default for name, (_, default) in fields_of(train).items()}

@@ -1,0 +1,48 @@
+"""A recipe or a model, and rows of tokens -> the case of a training whose memory is to be estimated."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import Artifact
+from pipeline.errors import RecipeError
+from pipeline.recipe import Recipe, check, fields_of, load
+from pipeline.stages.train import train
+
+if TYPE_CHECKING:
+    from trainers.memory.case import Case
+
+
+def case_of(what: str, flags: Mapping[str, Any], length: int | None, tokens: Artifact | None) -> "Case":
+    """Return what is asked for: the settings of a recipe's train section, or of `prep train`, with flags over them.
+
+    Rows have `length` tokens, or as many as the longest of `tokens`, or as the recipe says, or 2,048. Raises `RecipeError`,
+    `TrainingError`.
+    """
+    from trainers.memory.case import Case, card, config_of
+    from trainers.settings import Settings
+
+    recipe = load(what) if what.endswith((".yaml", ".yml")) else Recipe(what, {"train": {"model": what}})
+    given, problems = check(fields_of(train), {**(recipe.section("train") or {}), **flags}, "train")
+    if problems:
+        raise RecipeError(recipe.where, problems)
+    tokenized = recipe.section("tokenize") or {}
+    settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
+    vocabulary = _vocabulary(tokens) if tokens else tokenized.get("vocab_size")
+    config = config_of(given["model"], given["revision"], vocabulary)
+    length = length or (_longest(tokens) if tokens else tokenized.get("sequence_length", 2048))
+    return Case(config, settings, length, card(settings), made=not isinstance(given["model"], str))
+
+
+def _vocabulary(tokens: Artifact) -> int:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(tokens.path / "tokenizer" / "tokenizer.json")).get_vocab_size()
+
+
+def _longest(tokens: Artifact) -> int:
+    from datasets import load_from_disk
+
+    from trainers.rows import longest_row
+
+    return longest_row(load_from_disk(str(tokens.path / "tokens")))
