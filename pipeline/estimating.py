@@ -8,6 +8,7 @@ from pipeline.artifacts import Artifact
 from pipeline.errors import RecipeError
 from pipeline.recipe import Recipe, check, fields_of, load
 from pipeline.stages.train import train
+from pipeline.training.parent import tokenizer_of, tokens_of
 
 if TYPE_CHECKING:
     from trainers.memory.case import Case
@@ -20,6 +21,7 @@ def case_of(what: str, flags: Mapping[str, Any], length: int | None, tokens: Art
     `TrainingError`.
     """
     from trainers.memory.case import Case, card, config_of
+    from trainers.rows import longest_row
     from trainers.settings import Settings
 
     recipe = load(what) if what.endswith((".yaml", ".yml")) else Recipe(what, {"train": {"model": what}})
@@ -28,21 +30,7 @@ def case_of(what: str, flags: Mapping[str, Any], length: int | None, tokens: Art
         raise RecipeError(recipe.where, problems)
     tokenized = recipe.section("tokenize") or {}
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
-    vocabulary = _vocabulary(tokens) if tokens else tokenized.get("vocab_size")
+    vocabulary = len(tokenizer_of(tokens)) if tokens else tokenized.get("vocab_size")
     config = config_of(given["model"], given["revision"], vocabulary)
-    length = length or (_longest(tokens) if tokens else tokenized.get("sequence_length", 2048))
+    length = length or (longest_row(tokens_of(tokens)) if tokens else tokenized.get("sequence_length", 2048))
     return Case(config, settings, length, card(settings), made=not isinstance(given["model"], str))
-
-
-def _vocabulary(tokens: Artifact) -> int:
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(str(tokens.path / "tokenizer" / "tokenizer.json")).get_vocab_size()
-
-
-def _longest(tokens: Artifact) -> int:
-    from datasets import load_from_disk
-
-    from trainers.rows import longest_row
-
-    return longest_row(load_from_disk(str(tokens.path / "tokens")))

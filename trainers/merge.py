@@ -8,30 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoConfig
 
 from pipeline.errors import TrainingError
 from trainers.base_model import BaseModel
 from trainers.device import Device
 from trainers.failures import reason
-from trainers.models import load
+from trainers.models import adapted, load
 from trainers.saving import save
 
 CONVERTER = "convert_hf_to_gguf.py"
 
 
-def merged(base: BaseModel, adapter: Path, device: Device) -> Any:  # noqa: ANN401  a transformers model
-    """Load a base model un-quantised, in the precision of its file, and add an adapter's weights to its own.
+def merged(base: BaseModel, artifact: Path, device: Device) -> Any:  # noqa: ANN401  a transformers model
+    """Load a base model un-quantised, in the precision of its file, and add a train artifact's adapter to its weights.
 
-    Raises `TrainingError` where the sum is not finite.
+    Raises `TrainingError`, also where the sum is not finite.
     """
-    config = AutoConfig.from_pretrained(base.place, revision=base.revision)
-    model = load(base, "lora", device._replace(dtype=config.dtype or torch.float32))
     try:
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True).eval()
-    except ValueError as error:
-        raise TrainingError(f"{adapter}: it cannot be merged: {reason(error)}.") from error
+        config = AutoConfig.from_pretrained(base.place, revision=base.revision)
+        model = load(base, "lora", device._replace(dtype=config.dtype or torch.float32))
+        return adapted(model, artifact).merge_and_unload(safe_merge=True).eval()
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{artifact}: it cannot be merged with {base.place}: {reason(error)}.") from error
 
 
 def write(model: Any, tokenizer: Any, folder: Path) -> None:  # noqa: ANN401  transformers' own

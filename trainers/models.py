@@ -53,7 +53,15 @@ def load_trained(artifact: Path, device: Device) -> Any:  # noqa: ANN401  a tran
         return load(BaseModel({}, str(artifact / "model")), "none", device).eval()
     base = base_of(artifact)
     adapter: Adapter = _manifest(artifact)["recipe"]["adapter"]
-    return PeftModel.from_pretrained(load(base, adapter, device), artifact / "adapter").eval()
+    return adapted(load(base, adapter, device), artifact).eval()
+
+
+def adapted(model: Any, artifact: Path) -> Any:  # noqa: ANN401  a peft model
+    """Put a train artifact's adapter beside its base model; raises `TrainingError`."""
+    try:
+        return PeftModel.from_pretrained(model, artifact / "adapter")
+    except Exception as error:  # what comes depends on the file that is broken, and on the model it does not fit
+        raise TrainingError(f"{artifact / 'adapter'}: it cannot be loaded: {reason(error)}.") from error
 
 
 def base_of(artifact: Path) -> BaseModel:

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity
-from pipeline.errors import BrokenArtifact
 from pipeline.run import Progress, Run, versions
 from pipeline.training.keeping import keep
+from pipeline.training.parent import tokenizer_of, tokens_of
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -93,7 +93,7 @@ def train(
 
     require()
     with run.store.draft(identity, name) as draft:
-        tokens = _tokens(parent)
+        tokens = tokens_of(parent)
         keeping = Keeping(saves_per_epoch, _places(report_to, run, draft))
         fit = _fit(parent, tokens, base, settings, keeping, draft, run.progress)
         with writing(draft.path):
@@ -127,7 +127,7 @@ def _fit(
         out, scratch = _empty(draft.work / "out"), draft.work / "trainer"
         scratch.mkdir(exist_ok=True)
     settings = settled(settings, amount(tokens["train"]), progress.say)
-    tokenizer = _tokenizer(parent)
+    tokenizer = tokenizer_of(parent)
     with _watching(progress, plan(len(tokens["train"]), settings).steps) as watch:
         return qlora.finetune(
             tokens, tokenizer, base, settings, out=out, scratch=scratch, watch=watch, say=progress.say, keeping=keeping
@@ -141,31 +141,6 @@ def _places(report_to: str | list[str] | None, run: Run, draft: Draft) -> tuple[
         folder = os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run.store.root / "tensorboard" / draft.path.name))
         run.progress.say(f"tensorboard: type tensorboard --logdir {folder}")
     return places
-
-
-def _tokens(parent: Artifact) -> "DatasetDict":
-    from datasets import load_from_disk
-
-    with _reading(parent, "tokens") as folder:
-        return load_from_disk(folder)
-
-
-def _tokenizer(parent: Artifact) -> Any:  # noqa: ANN401  a transformers tokenizer
-    from transformers import AutoTokenizer
-
-    with _reading(parent, "tokenizer") as folder:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-
-@contextlib.contextmanager
-def _reading(parent: Artifact, part: str) -> Iterator[str]:
-    """Give the folder of a part, and name it where it is damaged or gone; raises `BrokenArtifact`."""
-    folder = parent.path / part
-    try:
-        yield str(folder)
-    except Exception as error:  # what comes depends on the file that is broken, down to bare Exception
-        why = " ".join(str(error).split()) if folder.is_dir() else "no such folder"
-        raise BrokenArtifact(f"{folder}: cannot be read ({why}). `prep verify {parent.ref}` lists what is broken.") from error
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.artifacts import Artifact, Store, refusals
 from pipeline.errors import UsageError
+from pipeline.training.parent import tokenizer_of, tokens_of
 
 if TYPE_CHECKING:
     from trainers.device import Device
@@ -38,13 +39,6 @@ class Trained:
     tokens: Artifact
 
     @property
-    def tokenizer(self) -> Any:  # noqa: ANN401  a transformers tokenizer
-        """Load its tokenizer."""
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(self.tokens.path / "tokenizer", local_files_only=True)
-
-    @property
     def whole(self) -> bool:
         """Say whether it holds a whole model, with no adapter to merge."""
         return (self.artifact.path / "model").is_dir()
@@ -62,14 +56,16 @@ def trained(store: Store, ref: str) -> Trained:
 def answers(one: Trained, prompts: Iterable[str], *, base: bool = False, **settings: Any) -> "Iterator[Answer]":  # noqa: ANN401
     """Answer prompts one after the other, by the trained model or, with `base`, by the model as it was before.
 
-    `settings` are those of `trainers.generate.answer`.
+    `settings` are those of `trainers.generate.answer`. Raises `UsageError` where the model from before is not kept.
     """
     from trainers import generate, models
     from trainers.device import quiet, threads_for
 
+    if base and one.whole:
+        raise UsageError(f"{one.artifact.ref} holds a whole model, and not the one that it was trained from. Leave out --base.")
     with quiet():
-        model, tokenizer = models.load_trained(one.artifact.path, _device(one)), one.tokenizer
-        before = model.disable_adapter() if base and not one.whole else contextlib.nullcontext()
+        model, tokenizer = models.load_trained(one.artifact.path, _device(one)), tokenizer_of(one.tokens)
+        before = model.disable_adapter() if base else contextlib.nullcontext()
         with threads_for(model), before:
             for prompt in prompts:
                 yield generate.answer(model, tokenizer, prompt, **settings)
@@ -90,24 +86,22 @@ def merge(one: Trained, out: Path, *, gguf: str | None = None) -> Merged:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not an empty folder. Name another one.")
     device = _device(one)
-    with quiet(), refusals(out), _whole(out) as folder:
-        model = merging.merged(base_of(one.artifact.path), one.artifact.path / "adapter", device)
+    places = [Path(os.environ["LLAMA_CPP"])] if "LLAMA_CPP" in os.environ else []
+    with quiet():
+        model, tokenizer = merging.merged(base_of(one.artifact.path), one.artifact.path, device), tokenizer_of(one.tokens)
         before, after = _losses(one, model, device)
-        merging.write(model, one.tokenizer, folder)
-        if gguf:
-            merging.gguf(
-                folder, folder / "model.gguf", gguf, [Path(os.environ["LLAMA_CPP"])] if "LLAMA_CPP" in os.environ else []
-            )
+        with refusals(out), _whole(out) as folder:
+            merging.write(model, tokenizer, folder)
+            if gguf:
+                merging.gguf(folder, folder / "model.gguf", gguf, places)
     return Merged(one.artifact.ref, str(out), str(out / "model.gguf") if gguf else None, before, after)
 
 
 def _losses(one: Trained, model: Any, device: "Device") -> tuple[float, float]:  # noqa: ANN401  a transformers model
-    from datasets import load_from_disk
-
     from trainers.loss import mean_loss
     from trainers.models import load_trained
 
-    splits = load_from_disk(str(one.tokens.path / "tokens"))
+    splits = tokens_of(one.tokens)
     rows = splits["validation"] if len(splits.get("validation", ())) else splits["train"]
     rows = rows.select(range(min(MOST_ROWS, len(rows))))
     return mean_loss(load_trained(one.artifact.path, device), rows, BATCH), mean_loss(model, rows, BATCH)

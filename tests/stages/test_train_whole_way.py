@@ -160,6 +160,9 @@ def test_a_model_without_an_adapter_is_loaded_whole(tmp_path):
     }  # fmt: skip
     with quiet():
         assert answer_of(load_trained(artifact.path, CPU)) == ANSWER
+    for call in (("generate", "ferry", "the", "--base"), ("merge", "ferry", str(tmp_path / "merged"))):
+        refused = prep(store, *call)
+        assert (refused.exit_code, "holds a whole model" in refused.stderr) == (2, True)
 
 
 def test_a_folder_without_an_adapter_is_named(tmp_path):
@@ -236,6 +239,22 @@ def test_gguf_is_written_by_the_converter_that_is_named_and_its_complaint_is_one
     script.write_text("raise SystemExit('no such architecture')")
     failed = prep(ferry, "merge", "ferry", str(tmp_path / "other"), "--gguf", "f16")
     assert (failed.exit_code, len(failed.stderr.splitlines()), "no such architecture" in failed.stderr) == (1, 1, True)
+
+
+@pytest.mark.xdist_group("ferry")  # they share one training
+def test_an_adapter_that_is_damaged_or_whose_base_is_gone_is_one_line_and_nothing_is_written(ferry, tmp_path):
+    copy = Store(tmp_path / "store")
+    shutil.copytree(ferry.root, copy.root)
+    artifact = copy.newest("train").path
+    shutil.move(artifact / "base", tmp_path / "elsewhere")
+    calls = [("generate", "ferry", "the"), ("merge", "ferry", str(tmp_path / "merged"))]
+    gone = [prep(copy, *call) for call in calls]
+    shutil.move(tmp_path / "elsewhere", artifact / "base")
+    (artifact / "adapter" / "adapter_model.safetensors").write_bytes(b"cut")
+    for result in [*gone, *(prep(copy, *call) for call in calls)]:
+        assert (result.exit_code, len(result.stderr.splitlines()), "defect" in result.stderr) == (1, 1, False)
+        assert "cannot write" not in result.stderr
+    assert not (tmp_path / "merged").exists()
 
 
 @pytest.mark.xdist_group("ferry")  # they share one training
