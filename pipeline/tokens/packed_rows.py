@@ -67,7 +67,7 @@ class SpillWriter:
 
     def write(self, tokens: Tokens, ranges: Rows) -> None:
         """Append ranges of a batch's tokens, each a document that stays whole."""
-        folded(tokens.ids, tokens.supervised, ranges.start, ranges.stop).tofile(self._codes)
+        codes(tokens, ranges).tofile(self._codes)
         self._lengths.append((ranges.stop - ranges.start).astype(np.int32))
 
 
@@ -114,16 +114,16 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
     save(np.stack([row, offsets[:-1], length, number]), to / "index.npy", durable=False)
 
 
-def gather(spills: Sequence[Path], first: int, stop: int, indexes: Sequence[Path] | None = None) -> pa.Table:
+def gather(spills: Sequence[Path], first: int, stop: int, places: Sequence[Places] | None = None) -> pa.Table:
     """Return the rows from `first` on and before `stop`: lists `input_ids`, `labels` and `position_ids`, without padding.
 
-    `indexes` are the folders of indexes that are not the spills' own.
+    `places` says what these rows take of each spill, where that is not told by the spills' own indexes.
 
     In a row the documents of an earlier spill stand before those of a later one. A label is the token's id, or -100 where it is
     not supervised and at each document's first token, which nothing predicts; positions count from 0 in each document. The rows
     hold fewer than 2^31 tokens in all.
     """
-    parts = [_places(index, first, stop) for index in indexes or spills]
+    parts = places_of(spills, first, stop) if places is None else places
     lengths = np.zeros(stop - first, dtype=np.int64)
     for part in parts:
         np.add.at(lengths, part.row - first, part.length)
@@ -145,17 +145,20 @@ class Held(NamedTuple):
     length: Ints
 
 
-def held(indexes: Sequence[Path], first: int, stop: int) -> Held:
-    """Return which documents the rows from `first` on and before `stop` hold."""
-    parts = [_places(index, first, stop) for index in indexes]
-    spill = np.repeat(np.arange(len(parts)), [len(part.row) for part in parts])
-    row, _, length, number = np.concatenate([np.zeros((4, 0), np.int64), *(np.stack(part) for part in parts)], axis=1)
+def held(places: Sequence[Places]) -> Held:
+    """Return which documents rows hold that take these of each spill."""
+    spill = np.repeat(np.arange(len(places)), [len(part.row) for part in places])
+    row, _, length, number = np.concatenate([np.zeros((4, 0), np.int64), *(np.stack(part) for part in places)], axis=1)
     order = np.argsort(row, kind="stable")
     return Held(row[order], spill[order], number[order], length[order])
 
 
-def _places(spill: Path, first: int, stop: int) -> Places:
-    index = np.load(spill / "index.npy", mmap_mode="r")
+def places_of(indexes: Sequence[Path], first: int, stop: int) -> list[Places]:
+    """Return what the rows from `first` on and before `stop` take of each spill, by the indexes in these folders."""
+    return [_places(np.load(folder / "index.npy", mmap_mode="r"), first, stop) for folder in indexes]
+
+
+def _places(index: Ints, first: int, stop: int) -> Places:
     return Places(*np.array(index[:, slice(*np.searchsorted(index[0], [first, stop]))]))
 
 
@@ -165,9 +168,21 @@ def _codes(spill: Path) -> Int32s:
     return read_only(np.asarray(np.memmap(file, np.int32, "r")) if file.stat().st_size else np.zeros(0, np.int32))
 
 
+def codes(tokens: Tokens, ranges: Rows) -> Int32s:
+    """Return ranges of tokens side by side as codes, `int32`: the id where it is supervised, its complement where not.
+
+    >>> two = Tokens(np.array([7, 8, 9], np.int32), np.array([False, True, True]), np.array([0, 3]))
+    >>> codes(two, Rows(*np.array([[0, 0], [0, 1], [0, 1], [2, 3]]))).tolist()
+    [-8, 8, 8, 9]
+    """
+    side_by_side = len(ranges.start) > 0 and bool((ranges.start[1:] == ranges.stop[:-1]).all())
+    if side_by_side and tokens.supervised.all():  # as texts are that need no window which overlaps
+        return tokens.ids[ranges.start[0] : ranges.stop[-1]]
+    return _folded(tokens.ids, tokens.supervised, ranges.start, ranges.stop)
+
+
 @kernel
-def folded(ids: Int32s, supervised: npt.NDArray[np.bool_], start: Ints, stop: Ints) -> Int32s:
-    """Return ranges of tokens side by side as codes, `int32`: the id where it is supervised, its complement where not."""
+def _folded(ids: Int32s, supervised: npt.NDArray[np.bool_], start: Ints, stop: Ints) -> Int32s:
     codes, to = np.empty((stop - start).sum(), dtype=np.int32), 0
     for number in range(len(start)):
         for at in range(start[number], stop[number]):
@@ -192,11 +207,13 @@ def _lay(
 ) -> None:
     """Lay documents into their rows, each at the place from which its row is still `free`."""
     for document in range(len(row)):
-        begin, to = start[document], free[row[document]]
-        free[row[document]] += length[document]
-        for position in range(length[document]):
-            code = codes[begin + position]
-            input_ids[to + position] = code ^ (code >> 31)
-            labels[to + position] = code if code >= 0 else IGNORED
-            position_ids[to + position] = position
+        count, to = length[document], free[row[document]]
+        free[row[document]] += count
+        own = codes[start[document] : start[document] + count]  # of a slice no place is below 0: the loop is vectorised
+        ids, targets, positions = input_ids[to : to + count], labels[to : to + count], position_ids[to : to + count]
+        for place in range(count):
+            code = own[place]
+            ids[place] = code ^ (code >> 31)
+            targets[place] = code if code >= 0 else IGNORED
+            positions[place] = place
         labels[to] = IGNORED

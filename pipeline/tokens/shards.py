@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from filters.kernels import kernel
 from pipeline.artifacts import atomic
 from pipeline.tokens.encoded import ids_of
-from pipeline.tokens.packed_rows import PACKED, Int32s, gather, held
+from pipeline.tokens.packed_rows import PACKED, Held, Int32s, gather, held, places_of
 from pipeline.tokens.rows import IGNORED, INDEX, Ints
 
 SHARD_TOKENS = 4 << 20  # tokens of a shard of rows: 48 MiB in Arrow
@@ -58,30 +59,26 @@ class RowShard:
 
 def write(shard: RowShard) -> dict[str, Any]:
     """Write a shard of rows and its index, which the draft is to seal; return the counts."""
-    rows = gather(shard.spills, shard.first, shard.stop, shard.indexes)
+    places = places_of(shard.indexes, shard.first, shard.stop)
+    rows = gather(shard.spills, shard.first, shard.stop, places)
     tokens, lines = shard.files
     with atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
         file.write_table(rows)
-    index = _index(shard, rows)
+    index = _index(shard, rows, held(places))
     with atomic(lines, durable=False) as temporary:
         pq.write_table(index, temporary, compression="zstd")
     counts = {name: int(pc.sum(index[column]).as_py() or 0) for name, column in COUNTED.items()}
     return {"rows": rows.num_rows, **counts}
 
 
-def _index(shard: RowShard, rows: pa.Table) -> pa.Table:
-    found = held(shard.indexes, shard.first, shard.stop)
-    ids, artifacts = _documents(shard, found.spill, found.number)
-    window = np.zeros(len(found.row), np.int32)
-    for spill, folder in enumerate(shard.encoded):
-        own = found.spill == spill
-        window[own] = np.load(folder / "pieces.npy", mmap_mode="r")[1][found.number[own]]
+def _index(shard: RowShard, rows: pa.Table, found: Held) -> pa.Table:
+    ids, window = _pieces(shard.encoded, found)
     supervised = _supervised(rows["labels"].combine_chunks().values.to_numpy(), found.length)
     columns = [
         pa.repeat(pa.scalar(shard.split, pa.string()), len(found.row)),
         pa.array(found.row),
         ids,
-        artifacts,
+        pa.array(shard.artifacts, pa.string()).take(pa.array(found.spill)),
         pa.array(window),
         pa.array(found.length.astype(np.int32)),
         pa.array(supervised),
@@ -100,16 +97,15 @@ def _supervised(labels: Int32s, lengths: Ints) -> Int32s:
     return counts
 
 
-def _documents(
-    shard: RowShard, spill: np.ndarray[Any, Any], number: np.ndarray[Any, Any]
-) -> tuple[pa.LargeStringArray, pa.StringArray]:
-    """Return the ids of pieces' documents, and the artifacts that these came from."""
+def _pieces(encoded: Sequence[Path], found: Held) -> tuple[pa.LargeStringArray, npt.NDArray[np.int32]]:
+    """Return the ids of pieces' documents, and which window of its document each is."""
     parts, places = [pa.array([], pa.large_string())], [np.zeros(0, np.int64)]
-    for which, folder in enumerate(shard.encoded):
-        own = np.flatnonzero(spill == which)
+    windows = np.zeros(len(found.row), np.int32)
+    for which, folder in enumerate(encoded):
+        own = np.flatnonzero(found.spill == which)
         if len(own):
-            document = np.load(folder / "pieces.npy", mmap_mode="r")[0][number[own]]
+            document, windows[own] = np.load(folder / "pieces.npy", mmap_mode="r")[:2, found.number[own]]
             parts.append(ids_of(folder).take(pa.array(document)))
             places.append(own)
     order = np.argsort(np.concatenate(places), kind="stable")
-    return pa.concat_arrays(parts).take(pa.array(order)), pa.array(shard.artifacts, pa.string()).take(pa.array(spill))
+    return pa.concat_arrays(parts).take(pa.array(order)), windows

@@ -83,7 +83,8 @@ class Encoder:
             return ids
         again = texts.take(pa.array(twice)).to_pylist()
         expected = self.reference.texts(again)
-        ids = replaced(ids, np.flatnonzero(doubtful), chosen(expected, np.flatnonzero(doubtful[twice])))
+        if doubtful.any():
+            ids = replaced(ids, np.flatnonzero(doubtful), chosen(expected, np.flatnonzero(doubtful[twice])))
         if (place := first_difference(chosen(ids, twice), expected)) is not None:
             raise _differs(again[place])
         return ids

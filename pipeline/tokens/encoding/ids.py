@@ -11,6 +11,7 @@ from filters.kernels.compiled import kernel
 
 Ints = npt.NDArray[np.int64]
 Number = TypeVar("Number", bound=np.generic)
+NONE = -1  # no id
 
 
 class Ids(NamedTuple):
@@ -45,37 +46,30 @@ def framed(documents: Ids, frame: Frame) -> Ids:
     >>> framed(flat([[5], [6, 2], []]), Frame([1], [], 2)).ids.tolist()
     [1, 5, 2, 1, 6, 2, 1, 2]
     """
-    documents = _widened(documents, frame.before, np.zeros(len(documents.offsets) - 1, np.int64))
-    documents = _widened(documents, frame.after, np.diff(documents.offsets))
-    if frame.end is None:
-        return documents
-    ids, offsets = documents
-    lengths = np.diff(offsets)
-    is_open = lengths == 0
-    is_open[~is_open] = ids[offsets[1:][~is_open] - 1] != frame.end
-    ends = np.cumsum(lengths + is_open)
-    return _filled(ids, lengths + is_open, ends[is_open] - 1, np.int32(frame.end))
+    ids, begins = _framed(*documents, _int32(frame.before), _int32(frame.after), NONE if frame.end is None else frame.end)
+    return Ids(ids, begins)
 
 
-def _widened(documents: Ids, added: Sequence[int], places: Ints) -> Ids:
-    """Put some ids into every document, at a place counted from its start."""
-    if not len(added):
-        return documents
-    lengths = np.diff(documents.offsets) + len(added)
-    begins = offsets_of(lengths)[:-1] + places
-    at = (begins[:, None] + np.arange(len(added))).ravel()
-    return _filled(documents.ids, lengths, at, np.tile(np.array(added, np.int32), len(lengths)))
+def _int32(ids: Sequence[int]) -> npt.NDArray[np.int32]:
+    return np.array(ids, np.int32)
 
 
-def _filled(ids: npt.NDArray[np.int32], lengths: Ints, at: Ints, values: npt.NDArray[np.int32] | np.int32) -> Ids:
-    """Return ids with others among them, at the given places of the result."""
-    offsets = offsets_of(lengths)
-    old = np.ones(offsets[-1], np.bool_)
-    old[at] = False
-    filled = np.empty(offsets[-1], np.int32)
-    filled[old] = ids
-    filled[at] = values
-    return Ids(filled, offsets)
+@kernel
+def _framed(
+    ids: npt.NDArray[np.int32], offsets: Ints, before: npt.NDArray[np.int32], after: npt.NDArray[np.int32], end: int
+) -> tuple[npt.NDArray[np.int32], Ints]:
+    documents, to = len(offsets) - 1, 0
+    found = np.empty(len(ids) + documents * (len(before) + len(after) + 1), np.int32)
+    begins = np.zeros(documents + 1, np.int64)
+    for document in range(documents):
+        for part in (before, ids[offsets[document] : offsets[document + 1]], after):
+            found[to : to + len(part)] = part
+            to += len(part)
+        if end != NONE and (to == begins[document] or found[to - 1] != end):
+            found[to] = end
+            to += 1
+        begins[document + 1] = to
+    return found[:to], begins
 
 
 def offsets_of(lengths: Ints) -> Ints:
