@@ -301,16 +301,3 @@ def next_statement(buf: Bytes, p: int, end: int, head: Bytes, dialect: int) -> i
     if dialect == SQL_SERVER:
         p, _ = skip_blank(buf, p, end, dialect)
     return p + len(head) if begins(buf, p, end, head) else -1
-
-
-@kernel
-def skip_rows(buf: Bytes, p: int, end: int, dialect: int, strings: int, head: Bytes) -> tuple[int, bool]:
-    """Pass over an INSERT's rows, and over the INSERTs with the same head that follow; returns as `statement_end` does."""
-    while True:
-        p, found = statement_end(buf, p, end, dialect, strings)
-        if not found:
-            return p, False
-        following = next_statement(buf, p + 1, end, head, dialect)
-        if following < 0:
-            return p, True
-        p = following

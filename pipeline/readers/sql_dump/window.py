@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pipeline.readers.sql_dump.scan import LINES, skip_blank, skip_rows, statement_end
+from pipeline.readers.sql_dump.rows import skip_rows
+from pipeline.readers.sql_dump.scan import LINES, skip_blank, statement_end
 
 BLOCK = 8 << 20
 MOST_HELD = 256 << 20  # bytes of one row or statement, as much as of a packed file that is read whole
