@@ -1,6 +1,7 @@
 """A training -> one HTML page that needs nothing else: the verdict, the curves, the numbers; light or dark as the reader is."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
@@ -29,11 +30,13 @@ img { display: block; width: 100%; border: 1px solid var(--line); border-radius:
 table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem; border-top: 1px solid var(--line); font-weight: normal; }
 thead th { color: var(--faint); border-top: 0; } tbody th { color: var(--faint); width: 20rem; }
+tbody td:first-child { min-width: 16rem; }
 td.number { font-variant-numeric: tabular-nums; text-align: right; } thead th.number { text-align: right; }
 pre { font: 13px/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; white-space: pre-wrap; margin: .4rem 0; }
 @media print { body { margin: 0; } section, img, table { break-inside: avoid; } }
 """.strip()
 
+COMMAND = re.compile("`([^`]+)`")
 KINDS = {"overfit": "bad", "unstable": "bad", "underfit": "bad", "well-fit": "good"}
 
 
@@ -68,11 +71,15 @@ def _under(account: Account) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    advice = "".join(f"<li>{escape(line)}</li>" for line in finding.advice)
+    advice = "".join(f"<li>{_with_commands(line)}</li>" for line in finding.advice)
     return (
         f'<section class="{KINDS.get(finding.name, "")}"><h3>{escape(finding.name)}</h3>\n'
         f"<p>{escape(finding.sentence)}</p>\n<ul>{advice}</ul></section>"
     )
+
+
+def _with_commands(line: str) -> str:
+    return COMMAND.sub(r"<code>\1</code>", escape(line))
 
 
 def _curves(points: Sequence[Point], paces: Sequence[Pace], verdict: Verdict, account: Account) -> str:

@@ -72,6 +72,12 @@ def test_the_verdict_stands_at_the_top_with_its_advice():
     assert text.index("It rose by <0.2>. Keep step 20 & stop.") < text.index("Curves")
 
 
+def test_a_command_in_an_advice_is_set_as_code():
+    finding = Finding("underfit", 0.8, "It falls.", ("Raise `prep train --epochs`, or <wait>.",), {})
+    written = report(POINTS, PACES, Verdict((finding,)), ACCOUNT)
+    assert "<li>Raise <code>prep train --epochs</code>, or &lt;wait&gt;.</li>" in written
+
+
 def test_every_tag_that_opens_closes():
     assert page().open == []
 
