@@ -9,8 +9,11 @@ import contextlib
 import logging
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -29,6 +32,7 @@ Answer = TypeVar("Answer")
 
 TRIES = 3  # more, of a task whose worker or node has died
 PATIENCE = 10.0  # seconds for an address to answer
+WELCOME = 60.0  # seconds for a cluster to let this machine in: what Ray gives up by itself, it gives up in 35
 START = 180.0  # seconds for nodes to start a worker each: a machine that is busy takes many
 OWN_MEMORY = 256 << 20  # bytes for answers of a cluster on this machine: shards go to the store, so that answers are small
 QUIET = {
@@ -112,6 +116,8 @@ class Ray:
     def _end(self, running: Collection[Under], hurry: bool) -> None:
         """Call off what is under way; without hurry, let it end: its answers are kept for the next run."""
         references = [one.reference for one in running]
+        if self._ray is None:  # closed already: an error has kept the loop standing until now
+            return
         if hurry:
             for reference in references:
                 self._ray.cancel(reference)
@@ -170,10 +176,36 @@ def _connect(ray: Any, address: str, workers: int | None, code: Path | None = No
         own = {"num_cpus": cores, "include_dashboard": False, "object_store_memory": OWN_MEMORY}
     environment = {"working_dir": str(code)} if code else None
     try:
-        ray.init(address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=environment, **own)
+        with _in_time(START if address == "local" else WELCOME), warnings.catch_warnings(action="ignore"):
+            ray.init(address, logging_level=logging.ERROR, log_to_driver=False, runtime_env=environment, **own)
     except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
         why = str(error).strip().partition("\n")[0]
-        raise UsageError(f"no Ray cluster could be used at {address} ({why}). `ray status` says what runs.") from error
+        raise UsageError(
+            f"no Ray cluster could be used at {address} ({why}). `ray status` says what runs. Where it asks for "
+            f"a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
+        ) from error
+
+
+@contextlib.contextmanager
+def _in_time(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` in a block that takes longer, and again each second, for what waits may try on.
+
+    Signals are the main thread's business; in another one there is no bound.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"no answer in {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _ensure_heard(address: str) -> None:

@@ -3,9 +3,11 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -151,6 +153,25 @@ def test_an_address_at_which_nobody_answers_is_told(ray_engine, tmp_path, monkey
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(UsageError, match=r"nobody answers at localhost:1 .* Give --address host:port of the head node"):
         list(Ray(tmp_path, address="localhost:1").map(abs, [0]))
+
+
+def test_a_cluster_that_listens_and_does_not_answer_is_given_up_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("pipeline.engine.ray.WELCOME", 1.0)
+    with dumb() as port, warnings.catch_warnings(action="ignore"):
+        start = time.perf_counter()
+        with pytest.raises(UsageError, match=r"no Ray cluster could be used at ray://.*RAY_AUTH_TOKEN") as caught:
+            list(Ray(tmp_path, address=f"ray://localhost:{port}").map(abs, [0]))
+    assert "(no answer in 1 s)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert time.perf_counter() - start < 10
+
+
+@contextlib.contextmanager
+def dumb():
+    """Listen where nothing is ever answered; give the port."""
+    with socket.create_server(("localhost", 0)) as server:
+        yield server.getsockname()[1]
 
 
 SHIPS = """
