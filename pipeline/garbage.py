@@ -1,8 +1,13 @@
 """What lies in a store and nothing needs -> a list of it, and then its disk space.
 
     draft        a folder without a manifest that no run is filling; its run would have to begin anew
-    left over    what a killed run or a killed removal has left: `.live-*`, `.gc-*`
-    answers      answers of filters about an artifact that is gone (of every artifact, where asked)
+    left over    what a killed run or a killed removal has left
+                     .live-*  .gc-*  .mark-*  .jobs-*   copies of far sources, half a removal, drivers' marks, jobs' files
+                     .lock  .done  work  *.tmp          in a published artifact: of a run that was killed behind its manifest,
+                                                        or of a task that outlived its driver
+                     answers/**/*.tmp                   half an answer
+    answers      answers of filters about an artifact that is gone, or of other code (of every artifact, where asked)
+    tensorboard  curves of a training that is gone
     superseded   where asked: an artifact that is not the newest of its stage and name, and that nothing kept was made from
 
 What goes is renamed first, so that whoever looks meanwhile finds it whole or not at all, and a removal that is killed leaves no
@@ -19,14 +24,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.artifacts import LOCK, MANIFEST, STAGES, Artifact, Store, refusals
+from pipeline.code_version import code_version
+from pipeline.engine.node import JOBS, MARK
 from pipeline.errors import StoreError
 
 REMOVED = ".gc-"
+LEFT = (".live-*", f"{REMOVED}*", f"{MARK}*", f"{JOBS}*")
+BESIDES = (LOCK, ".done", "work")  # of a draft; a published artifact has none of them
 
 
 @dataclass(frozen=True)
 class Waste:
-    """A folder that nothing needs: its kind, its place below the store, the bytes in it."""
+    """A file or folder that nothing needs: its kind, its place below the store, the bytes in it."""
 
     kind: str
     name: str
@@ -43,18 +52,22 @@ def garbage(store: Store, *, answers: bool = False, superseded: bool = False) ->
     if (superseded or answers) and busy:
         raise StoreError(f"{_name(store, busy[0])} is being made, maybe of what would go. Run `prep gc` again when it is done.")
     found = [("draft", path) for path in _drafts(store) if path not in busy]
-    found += [
-        ("left over", path) for pattern in (".live-*", f"{REMOVED}*") for path in store.root.glob(pattern) if not _held(path)
-    ]
+    found += [("left over", path) for path in _left_over(store)]
     gone = [artifact.path for artifact in _superseded(store)] if superseded else []
-    kept = {artifact.manifest.fingerprint for artifact in store.list() if artifact.path not in gone}
-    found += [("answers", path) for path in store.root.glob("answers/*/*") if answers or path.name not in kept]
+    kept = [artifact for artifact in store.list() if artifact.path not in gone]
+    fingerprints = {artifact.manifest.fingerprint for artifact in kept}
+    known = [path for path in store.root.glob("answers/*/*") if not answers and _needed(path, fingerprints)]
+    found += [("answers", path) for path in store.root.glob("answers/*/*") if path not in known]
+    if not busy and not any(_held(mark) for mark in store.root.glob(f"{MARK}*")):  # else a worker elsewhere may be writing one
+        found += [("left over", file) for path in known for file in path.rglob(".*.tmp") if not _alive(file)]
+    trained = {path.name for path in [*(artifact.path for artifact in kept), *busy]}
+    found += [("tensorboard", path) for path in store.root.glob("tensorboard/*@*") if path.name not in trained]
     found += [("superseded", path) for path in gone]
     return [Waste(kind, _name(store, path), _bytes(path)) for kind, path in sorted(found)]
 
 
 def remove(store: Store, waste: Waste) -> bool:
-    """Remove a folder; False where a run has taken it up since it was listed. Raises `StoreError`."""
+    """Remove a file or folder; False where a run has taken it up since it was listed. Raises `StoreError`."""
     path = store.root / waste.name
     with refusals(path), _lock(path) as free:
         if not free or (waste.kind == "draft" and (path / MANIFEST).exists()):
@@ -68,6 +81,19 @@ def remove(store: Store, waste: Waste) -> bool:
 def _drafts(store: Store) -> list[Path]:
     folders = [path for stage in STAGES for path in (store.root / stage).glob("*@*")]
     return [path for path in folders if path.is_dir() and not (path / MANIFEST).exists()]
+
+
+def _left_over(store: Store) -> Iterator[Path]:
+    yield from (path for pattern in LEFT for path in store.root.glob(pattern) if not _held(path))
+    for artifact in store.list():
+        own = [path for name in BESIDES if (path := artifact.path / name).exists()]
+        files = [path for path in artifact.path.rglob(".*.tmp") if not any(path.is_relative_to(folder) for folder in own)]
+        if not _held(artifact.path):
+            yield from (*own, *files)
+
+
+def _needed(answers: Path, fingerprints: set[str]) -> bool:
+    return answers.name in fingerprints and answers.parent.name == code_version()
 
 
 def _superseded(store: Store) -> list[Artifact]:
@@ -86,9 +112,16 @@ def _held(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Hold what a run would hold of a folder, its lock file or itself; False where a run holds it or it is gone."""
+    """Hold what a run would hold of a file or folder; False where a run holds it or it is gone.
+
+    That is its lock file, or itself; of jobs' files it is the mark of their driver.
+    """
+    held = path / LOCK if (path / LOCK).exists() else path
+    if path.name.startswith(JOBS):
+        mark = path.with_name(path.name.replace(JOBS, MARK))
+        held = mark if mark.exists() else path
     try:
-        lock = os.open(path / LOCK if (path / LOCK).exists() else path, os.O_RDONLY)
+        lock = os.open(held, os.O_RDONLY)
     except FileNotFoundError:
         yield False
         return
@@ -101,9 +134,22 @@ def _lock(path: Path) -> Iterator[bool]:
         os.close(lock)
 
 
+def _alive(temporary: Path) -> bool:
+    """Say whether the process that a temporary file is named after runs on this machine: `.00000.arrow.4711.tmp`."""
+    number = temporary.name.removesuffix(".tmp").rpartition(".")[2]
+    try:
+        os.kill(int(number), 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    return True
+
+
 def _name(store: Store, path: Path) -> str:
     return path.relative_to(store.root).as_posix()
 
 
 def _bytes(path: Path) -> int:
-    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    files = [path] if not path.is_dir() else [file for file in path.rglob("*") if not file.is_dir()]
+    return sum(file.lstat().st_size for file in files)

@@ -5,6 +5,7 @@ of a network file system. A mark that the driver leaves in the store proves it. 
 for it before any work begins, and a process on any other looks for it before its first task.
 """
 
+import fcntl
 import os
 import secrets
 import socket
@@ -21,6 +22,10 @@ from pipeline.code_version import LIBRARIES, code_version
 from pipeline.engine.cores import one_core
 from pipeline.errors import StoreError
 
+MARK = ".mark-"
+JOBS = ".jobs-"  # jobs' files, named as the mark of their driver is
+_locks: dict[str, int] = {}  # of the marks that this process has left: what is not locked is a dead driver's
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -35,6 +40,8 @@ class Ground:
     def remove(self) -> None:
         """Take the mark away."""
         Path(self.mark).unlink(missing_ok=True)
+        if (lock := _locks.pop(self.mark, None)) is not None:
+            os.close(lock)
 
 
 class Failed(NamedTuple):
@@ -54,11 +61,16 @@ class Facts(NamedTuple):
 
 
 def ground(store: Path) -> Ground:
-    """Leave a mark in a store that nodes are to see; raises `StoreError` where it cannot be written."""
-    mark = store.absolute() / f".mark-{secrets.token_hex(8)}"
+    """Leave a mark in a store that nodes are to see, locked as long as this process lives.
+
+    Raises `StoreError` where it cannot be written.
+    """
+    mark = store.absolute() / f"{MARK}{secrets.token_hex(8)}"
     with refusals(mark):
         mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        lock = os.open(mark, os.O_CREAT | os.O_RDWR, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    _locks[str(mark)] = lock
     return Ground(str(Path.cwd()), str(mark))
 
 

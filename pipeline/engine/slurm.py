@@ -1,12 +1,11 @@
 """Slurm, by submitit: each task is a job. Its nodes run this machine's Python from the same folder."""
 
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.engine.executor import Executor, package
-from pipeline.engine.node import ground
+from pipeline.engine.node import JOBS, MARK, ground
 from pipeline.errors import UsageError
 
 SHARED = ("timeout_min", "mem_gb", "cpus_per_task", "name", "gpus_per_node", "nodes", "tasks_per_node", "stderr_to_stdout")
@@ -26,7 +25,7 @@ class Slurm(Executor):
         cluster = given.pop("cluster", "slurm")
         named = {key if key in SHARED else f"slurm_{key}": _number(value) for key, value in given.items()}
         common = ground(store)
-        self._jobs = Path(common.mark).with_name(f".jobs-{secrets.token_hex(8)}")
+        self._jobs = Path(common.mark.replace(MARK, JOBS))
         self.deaths = (*Executor.deaths, submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError)
         try:
             executor = submitit.AutoExecutor(self._jobs, cluster=cluster)
