@@ -1,12 +1,14 @@
-"""How `prep` talks: progress bars and tables on a terminal, plain lines elsewhere, JSON where a machine reads.
+"""How `prep` talks: progress bars and tables on a terminal, a line a minute elsewhere, JSON where a machine reads.
 
 Answers go to stdout; progress and remarks go to stderr.
 """
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -15,19 +17,41 @@ from rich.table import Table
 from pipeline.artifacts import Artifact
 
 Answer = TypeVar("Answer")
+EVERY = 60.0  # seconds between two lines where there is no terminal
 
 
 class Terminal:
-    """Shows a bar while a stage works, where there is a terminal; says its remarks on stderr."""
+    """Shows a bar while a stage works, or says once a minute how far it is where there is no terminal; both on stderr.
+
+    Enter it with `with`, for the minutes.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._far = ""
+        self._begun = time.monotonic()
+        self._ended = threading.Event()
+        self._clock = threading.Thread(target=self._tell, daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self.quiet and not self._console.is_terminal:
+            self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._clock.is_alive():
+            self._clock.join()
+
+    def _tell(self) -> None:
+        while not self._ended.wait(EVERY):
+            self.say(f"{self._far or 'working'} ({spell(time.monotonic() - self._begun)})")
 
     def track(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
         """Pass the answers on; draw how many of them have come."""
         if self.quiet or not self._console.is_terminal:
-            yield from answers
+            yield from self._counted(label, answers, total)
             return
         columns = (
             TextColumn("{task.description}"),
@@ -42,10 +66,28 @@ class Terminal:
                 bars.advance(task)
                 yield answer
 
+    def _counted(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
+        self._far = f"{label}: 0 of {total}"
+        for count, answer in enumerate(answers, 1):
+            self._far = f"{label}: {count} of {total}"
+            yield answer
+        self._far = f"{label}: done, {total} of {total}"
+
     def say(self, line: str) -> None:
         """Say a line."""
         if not self.quiet:
             self._console.print(line, markup=False)
+
+
+def spell(seconds: float) -> str:
+    """Say a time.
+
+    >>> spell(65), spell(3725)
+    ('1:05', '1:02:05')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def facts(artifact: Artifact) -> dict[str, Any]:

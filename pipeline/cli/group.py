@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli.interrupts import EXIT_CODE, INTERRUPTED
 from pipeline.errors import PrepError, without_passwords
 
 
@@ -37,7 +38,7 @@ class Prep(click.Group):
         except PrepError as error:
             raise Stop(str(error), error.exit_code) from error
         except KeyboardInterrupt as error:
-            raise Stop("interrupted. Finished shards are kept: run the same command again to go on.", 130) from error
+            raise Stop(INTERRUPTED, EXIT_CODE) from error
         except BrokenPipeError:
             sys.stderr.close()
             raise SystemExit(0) from None

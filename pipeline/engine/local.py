@@ -42,6 +42,9 @@ class Local:
         pool = self._started()
         try:
             yield from in_order(lambda item: pool.submit(task, item), todo, lambda: 2 * self.workers, _end)
+        except KeyboardInterrupt:
+            _kill(pool)
+            raise
         except BrokenProcessPool as error:
             self._pool = None
             raise WorkerDied from error
@@ -57,6 +60,12 @@ class Local:
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         return self._pool
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """End the workers, whatever they are at: Ctrl-C waits for no shard."""
+    for process in list(pool._processes.values()):
+        process.kill()
 
 
 def _end(running: Collection[Future[Any]], hurry: bool) -> None:
