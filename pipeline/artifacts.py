@@ -33,6 +33,7 @@ from pipeline.errors import (
     StoreError,
     UsageError,
 )
+from pipeline.timing import phase
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -185,6 +186,7 @@ class Draft:
         name = path.relative_to(self.path).as_posix()
         self._sealed[name] = self._sealing.submit(_entry, self.path, name)
 
+    @phase("publish")
     def publish(
         self, rows: dict[str, int], *, counts: Iterable[dict[str, Any]] = (), versions: dict[str, str], run: dict[str, Any]
     ) -> Artifact:

@@ -13,6 +13,7 @@ from pipeline.documents import FULL_MESSAGES, MESSAGES, REJECTED, REMARKS, STRIN
 from pipeline.errors import SourceError
 from pipeline.forming import as_text
 from pipeline.sources import Source
+from pipeline.timing import timed
 
 SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many
 MOST_REASONS = 1000  # different ones that are counted apart; rejected/ has them all
@@ -73,6 +74,7 @@ class Parts:
                 pq.write_table(_table(self.remarks, REMARKS), temporary, compression="zstd")
         return self.counts
 
+    @timed("write")
     def _flush(self) -> None:
         if self.tables:
             table = pa.concat_tables(self.tables).combine_chunks()
@@ -82,6 +84,7 @@ class Parts:
             self.counts["parts"] += 1
             self.tables, self.held = [], 0
 
+    @timed("write")
     def _flush_rejected(self) -> None:
         if self.rejected:
             with atomic(self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet") as temporary:

@@ -15,6 +15,7 @@ from pipeline.readers import reader
 from pipeline.source_settings import OF_THREADS, ROW_FIELDS
 from pipeline.sources import Source, small_file
 from pipeline.threads import threads
+from pipeline.timing import timed, timed_each
 
 RAGGED = ("jsonl",)  # formats whose rows need not have the same columns
 
@@ -40,7 +41,7 @@ def documents(
 def _formed(source: Source, settings: Settings, work: Path, place: str | None) -> Iterator[pa.Table | Rejection | Remark]:
     own = {key: value for key, value in settings.items() if key not in ROW_FIELDS}
     for_rows = {key: settings[key] for key in ROW_FIELDS if settings[key] is not None}
-    read = reader(source.format)(source, **own)
+    read = timed_each(source.format, reader(source.format)(source, **own), _bytes)
     if source.labelled:
         read = _unlabelled(read)
     if place is not None:
@@ -56,13 +57,18 @@ def _formed(source: Source, settings: Settings, work: Path, place: str | None) -
         if not isinstance(found, Rows):
             yield found
             continue
-        documents, besides = form(source, found, **for_rows)
+        with timed("forming", found.table.nbytes):
+            documents, besides = form(source, found, **for_rows)
         yield documents
         yield from (one for one in besides if isinstance(one, Rejection))
         for one in besides:
             repaired = Repaired(*map(sum, zip(repaired, one, strict=True))) if isinstance(one, Repaired) else repaired
     if repaired.conversations:
         yield Remark(str(repaired))
+
+
+def _bytes(found: Found) -> int:
+    return found.table.nbytes if isinstance(found, Rows) else 0
 
 
 def _unlabelled(read: Iterator[Found]) -> Iterator[Found]:

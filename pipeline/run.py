@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from pipeline.artifacts import Artifact, Identity, Store
 from pipeline.engine import Engine
+from pipeline.timing import stage
 
 Answer = TypeVar("Answer")
 
@@ -44,14 +45,17 @@ class Run:
 
     def answered(self, identity: Identity, name: str) -> Artifact | None:
         """Return the artifact that an equal run left, and say so; None where there is none."""
+        stage(f"{identity.stage}/{name}")
         artifact = self.store.answer(identity, name)
         if artifact is not None:
+            stage("")
             self.progress.say(f"{artifact.ref}: already there, nothing to do")
         return artifact
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest notes of this run beside the artifact's identity."""
-        return {"engine": type(self.engine).__name__.lower(), "workers": self.engine.workers}
+        engine = getattr(self.engine, "engine", self.engine)  # a traced one holds another
+        return {"engine": type(engine).__name__.lower(), "workers": engine.workers}
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pipeline.cleaning.bounds import bounded
 from pipeline.cleaning.looking import flattened, look
 from pipeline.cleaning.plan import Step
 from pipeline.documents import EDITS, flat_text, ledger_schema, with_texts
+from pipeline.timing import timed
 
 Ints = npt.NDArray[np.int64]
 WRITTEN = ("removed", "rejected", "edits")
@@ -60,7 +61,8 @@ def through(passage: Passage, steps: Sequence[Step], plan: Sequence[Step], answe
     for step in steps:
         before, rejected = passage.documents.num_rows, sum(table.num_rows for table in passage.rejected)
         answer = answered(step, passage, plan, answers)
-        changed = _apply(step, passage, answer)
+        with timed(step.filter.name):
+            changed = _apply(step, passage, answer)
         rejected = sum(table.num_rows for table in passage.rejected) - rejected
         removed = before - passage.documents.num_rows - rejected
         count = {"step": step.number, "in": before, "removed": removed}
@@ -74,7 +76,8 @@ def answered(step: Step, passage: Passage, plan: Sequence[Step], answers: Answer
     def answer(positions: Ints | None) -> pa.Table:
         return look(step, passage.documents if positions is None else passage.documents.take(pa.array(positions)))
 
-    return answers.of(place_of(plan, step), passage.rows, answer)
+    with timed(step.filter.name, passage.documents.nbytes):
+        return answers.of(place_of(plan, step), passage.rows, answer)
 
 
 def _apply(step: Step, passage: Passage, answer: pa.Table) -> int:

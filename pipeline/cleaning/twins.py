@@ -30,6 +30,7 @@ from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import STRING, flat_text, ledger
 from pipeline.errors import FilterError
 from pipeline.run import Run
+from pipeline.timing import phase, timed
 
 Ints = npt.NDArray[np.int64]
 ALARM = 0.1  # a cluster with a larger share of the documents is told
@@ -70,7 +71,8 @@ def foreign(step: Step, artifacts: Sequence[Artifact], work: Path, run: Run) -> 
 def _foreign_keys(step: Step, place: Place) -> dict[str, Any]:
     def make() -> dict[str, Any]:
         documents = place.table()
-        write_keys(step, look(step, documents), documents, place)
+        with timed(step.filter.name, documents.nbytes):
+            write_keys(step, look(step, documents), documents, place)
         return {"documents": documents.num_rows}
 
     return remembered(place.file(f"keys-{step.number}.json"), make)
@@ -141,6 +143,7 @@ def _twins_of(search: Search, candidates: Ints, offsets: Ints, bands: int, run: 
     return twin, similarity
 
 
+@phase("order")
 def _write_order(search: Search, candidates: Ints, bands: int) -> Ints:
     """Write each candidate's buckets, and the candidates by rank, those connected together; return where these groups start."""
     members = [np.searchsorted(candidates, np.load(search.file(f"members-{band}.npy"))) for band in range(bands)]
@@ -175,6 +178,7 @@ def _guard(search: Search, largest: int, total: int, run: Run) -> None:
         run.progress.say(f"{words}; set max_cluster to stop at such a share, or raise the threshold")
 
 
+@phase("write twins")
 def _write_twins(search: Search, candidates: Ints, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
     """Write for each shard the rows that go, with the id of the twin that stays."""
     starts, gone = search.starts(), np.flatnonzero(twin >= 0)

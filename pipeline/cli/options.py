@@ -1,8 +1,10 @@
 """The flags that mean the same in every command, and the printing of what a stage made."""
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,11 @@ from pipeline.engine import ENGINES
 
 if TYPE_CHECKING:
     from pipeline.artifacts import Artifact
+    from pipeline.run import Run
+    from pipeline.trace import Trace
 
 Command = Callable[..., Any]
+TRACE = "trace.json"
 PARALLEL = {  # the stages that a command hands to workers
     "ingest": ("ingest",),
     "clean": ("clean",),
@@ -41,6 +46,7 @@ def stage_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_run(store: str, quiet: bool, **given: Any) -> None:  # noqa: ANN401
         from pipeline.artifacts import Store
+        from pipeline.cli.interrupts import interruptible
         from pipeline.engine.choice import engine
         from pipeline.progress import Terminal
         from pipeline.run import Run
@@ -49,8 +55,14 @@ def stage_options(command: Command) -> Command:
         opened = Store(store)
         told = {key: given.pop(key) for key in ("workers", "address")}
         told |= {"options": given.pop("engine_options"), "stages": PARALLEL.get(command.__name__, ())}
-        with engine(given.pop("engine"), Path(store), **told) as chosen:
-            command(run=Run(opened, chosen, Terminal(quiet=quiet)), **given)
+        trace = given.pop("trace")
+        with (
+            interruptible(),
+            Terminal(quiet=quiet) as terminal,
+            engine(given.pop("engine"), Path(store), **told) as chosen,
+            _traced(Run(opened, chosen, terminal), trace, as_json=given["as_json"]) as run,
+        ):
+            command(run=run, **given)
 
     options = [
         click.option("--name", help="The artifact's name; by default the first source's, or the parent's."),
@@ -59,12 +71,39 @@ def stage_options(command: Command) -> Command:
         click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Who does the work."),
         click.option("--address", help="The cluster: ray's host:port, ray://host:port or auto; dask's tcp://host:port."),
         click.option("--engine-options", multiple=True, metavar="KEY=VALUE", help="Slurm's: partition=cpu, timeout_min=60 ..."),
+        click.option(
+            "--trace",
+            type=click.Path(dir_okay=False),
+            is_flag=False,
+            flag_value=TRACE,
+            metavar="[FILE]",
+            help=f"Write a timeline for Perfetto to this file ({TRACE}), and tell the seconds of each step.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
         click.option("--quiet", "-q", is_flag=True, help="No progress, no remarks."),
     ]
     for option in reversed(options):
         with_run = option(with_run)
     return store_option(with_run)
+
+
+@contextlib.contextmanager
+def _traced(run: "Run", path: str | None, *, as_json: bool) -> "Iterator[Run]":
+    """Give a run whose timeline is written to a file, where one is named; print its profile in the end."""
+    if path is None:
+        yield run
+        return
+    from pipeline.progress import table
+    from pipeline.run import Run
+    from pipeline.trace import COLUMNS, Trace
+    from pipeline.traced import Traced, Watched
+
+    with Trace(Path(path), sys.argv[1:]) as trace:
+        click.get_current_context().obj = trace
+        yield Run(run.store, Traced(run.engine, trace), Watched(run.progress, trace))
+    if not as_json:
+        table(COLUMNS, [["" if row[name] is None else row[name] for name in COLUMNS] for row in trace.profile()])
+    run.progress.say(f"timeline: {path}; https://ui.perfetto.dev opens it")
 
 
 def given_flags(**flags: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -77,7 +116,17 @@ def tell(artifacts: "Sequence[Artifact]", *, as_json: bool) -> None:
     from pipeline.progress import facts, result, say_json
 
     if as_json:
-        say_json(facts(artifacts[0]) if len(artifacts) == 1 else [facts(artifact) for artifact in artifacts])
+        told = [facts(artifact) | _profile(artifact) for artifact in artifacts]
+        say_json(told[0] if len(told) == 1 else told)
         return
     for artifact in artifacts:
         click.echo("\n".join(result(artifact)))
+
+
+def _profile(artifact: "Artifact") -> dict[str, Any]:
+    """Return what a traced run knows of the making of an artifact."""
+    trace: Trace | None = click.get_current_context().obj
+    if trace is None:
+        return {}
+    manifest = artifact.manifest
+    return {"profile": trace.profile(f"{manifest.stage}/{manifest.name}")}

@@ -38,6 +38,7 @@ from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import kind_of
 from pipeline.errors import RecipeError, TooMuchRemoved
 from pipeline.run import Run, versions
+from pipeline.timing import phase, timed
 
 VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
 WAITING = ("duplicates", "recurring")
@@ -200,6 +201,7 @@ def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dic
     return {"counts": passage.counts, "kept": passage.documents.num_rows}
 
 
+@timed("write keys")
 def _write_keys(step: Step, cleaning: Cleaning, passage: Passage, place: Place, answers: Answers) -> None:
     answer = answered(step, passage, cleaning.steps, answers)
     if step.filter.kind == "recurring":
@@ -208,6 +210,7 @@ def _write_keys(step: Step, cleaning: Cleaning, passage: Passage, place: Place, 
         twins.write_keys(step, answer, passage.documents, place)
 
 
+@timed("read")
 def _waiting(cleaning: Cleaning, current: Pass, shard: int, parent: Path, answers: Answers) -> Passage:
     """Return a shard as the pass before left it, after what was decided behind that pass."""
     if not current.before:
@@ -240,6 +243,7 @@ def _strip(cleaning: Cleaning, current: Pass, passage: Passage, shard: int, answ
     passage.counts.append({"step": step.number, "in": before, "removed": removed, "changed": deed.changed})
 
 
+@phase("search")
 def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]:
     """Find out, over all shards, what the steps behind a pass must know; answer with the counts of those that remove by it."""
     work = cleaning.work(current.number)
@@ -260,6 +264,7 @@ def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]
     return counts
 
 
+@timed("write")
 def _finish(cleaning: Cleaning, passage: Passage, last: int, shard: int, parent: Path) -> None:
     """Write what stays, and what was written down in all passes in the order of the steps."""
     tables = {"documents": passage.documents}

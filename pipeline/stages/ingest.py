@@ -31,6 +31,7 @@ from pipeline.remote import RemoteSource, fetched
 from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, ensure_unchanged, hashed, size_of
+from pipeline.timing import phase
 
 VERSION = 6  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
@@ -191,6 +192,7 @@ def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield answer
 
 
+@phase("repeated ids")
 def _repeated_ids(work: Path) -> int:
     """Count the documents whose id stands elsewhere already; sources' own ids need not be unique."""
     ids = [pq.read_table(part, columns=["id"])["id"] for part in sorted(work.glob("*-*[0-9].parquet"))]
@@ -198,6 +200,7 @@ def _repeated_ids(work: Path) -> int:
     return sum(len(chunk) for chunk in chunks) - int(pc.count_distinct(pa.chunked_array(chunks, STRING)).as_py())
 
 
+@phase("finish")
 def _finish(draft: Draft, tasks: int) -> None:
     """Give all parts one schema, and their place in the artifact; what an interrupted run has placed is not placed twice."""
 
@@ -225,6 +228,7 @@ def _say_remarks(draft: Draft, run: Run) -> None:
         run.progress.say("and so on for more sources: remarks/ has them all")
 
 
+@phase("write sources")
 def _write_sources(draft: Draft, planned: list[tuple[Source, Settings]], hashes: list[str]) -> None:
     rows = [
         (source.name, source.format, digest, _size(source), canonical(settings))

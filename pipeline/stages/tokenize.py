@@ -30,6 +30,7 @@ from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, reme
 from pipeline.documents import EDITS, flat_text, ledger, ledger_schema
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
+from pipeline.timing import phase, timed
 from pipeline.tokens import layout, proof, training
 from pipeline.tokens import shards as row_shards
 from pipeline.tokens.chat import Chat, template_text
@@ -208,6 +209,7 @@ def _texts(shards: Sequence[Shard]) -> Iterator[list[str]]:
             yield flat_text(documents)[0].to_pylist()
 
 
+@phase("settle the tokenizer")
 def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) -> None:
     """Put the tokenizer into the draft, whole or not at all, and see that its chat template can be used."""
     folder = draft.path / "tokenizer"
@@ -300,12 +302,15 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
     lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
     with ShardWriter(plan.folder(shard.number), near=plan.near) as writer:
         for documents in batches(shard.path):
-            batch = sifted(plan.bounds, encoder, documents)
+            with timed("encode", documents.nbytes):
+                batch = sifted(plan.bounds, encoder, documents)
             removed += batch.removed
-            writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
+            with timed("write", batch.tokens.ids.nbytes):
+                writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
             edits.append(truncated(batch, lost))
     if plan.near:
-        writer.write_near(columns)
+        with timed("near keys"):
+            writer.write_near(columns)
     entries = pa.concat_tables(removed)
     _save(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
     if lost["documents"]:
@@ -333,6 +338,7 @@ def _written(
     return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
 
 
+@phase("place pieces")
 def _placed(plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, run: Run) -> tuple[Sequence[Path], Sequence[Path]]:
     """Say where each piece goes, and sort large spills by it; return the spills, and the folders of their indexes."""
     work = plan.draft / "work" / split
@@ -345,6 +351,7 @@ def _placed(plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, run: R
     return sorted_, sorted_
 
 
+@timed("pack")
 def _sort(move: tuple[Path, Path, Path]) -> None:
     spill, places, to = move
     exchange(spill, to, index=places)

@@ -21,6 +21,7 @@ from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity
 from pipeline.run import Progress, Run, versions
+from pipeline.timing import phase
 from pipeline.training.keeping import keep
 from pipeline.training.parent import tokenizer_of, tokens_of
 
@@ -108,6 +109,7 @@ def train(
         )
 
 
+@phase("fit")
 def _fit(
     parent: Artifact,
     tokens: "DatasetDict",

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.timing import phase
 from pipeline.tokens import split
 from pipeline.tokens.encoded import NEAR, Encoded
 from pipeline.tokens.orders import concatenate, length_grouped, permutation
@@ -48,6 +49,7 @@ class Taken(NamedTuple):
         return int(self.row.max()) + 1 if len(self.row) else 0
 
 
+@phase("hold out")
 def held_out(encoded: Encoded, share: float, by: Literal["document", "source"], similarity: float | None) -> Flags:
     """Say which documents are held out for validation; `bool[documents]`."""
     if share == 0:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from filters.kernels import kernel
 from pipeline.artifacts import atomic
+from pipeline.timing import timed
 from pipeline.tokens.encoded import ids_of
 from pipeline.tokens.packed_rows import PACKED, Held, Int32s, gather, held, places_of
 from pipeline.tokens.rows import IGNORED, INDEX, Ints
@@ -59,10 +60,11 @@ class RowShard:
 
 def write(shard: RowShard) -> dict[str, Any]:
     """Write a shard of rows and its index, which the draft is to seal; return the counts."""
-    places = places_of(shard.indexes, shard.first, shard.stop)
-    rows = gather(shard.spills, shard.first, shard.stop, places)
+    with timed("pack"):
+        places = places_of(shard.indexes, shard.first, shard.stop)
+        rows = gather(shard.spills, shard.first, shard.stop, places)
     tokens, lines = shard.files
-    with atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
+    with timed("write", rows.nbytes), atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
         file.write_table(rows)
     index = _index(shard, rows, held(places))
     with atomic(lines, durable=False) as temporary:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Artifact, Draft, Store, atomic
+from pipeline.timing import phase
 from pipeline.training.facts import ancestors, facts_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trainers.verdict import Facts
 
 
+@phase("keep")
 def keep(
     fit: "Fit", tokens: "DatasetDict", parent: Artifact, base: "BaseModel", settings: "Settings", draft: Draft, store: Store
 ) -> None:

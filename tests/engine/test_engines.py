@@ -1,5 +1,6 @@
 """What every engine keeps to: order, errors as they are, no more under way than allowed."""
 
+import json
 import time
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.tokens.encoding.encoder import EncodingDiffers
+from pipeline.trace import Trace
+from pipeline.traced import Traced
 
 
 def square(number):
@@ -83,6 +86,15 @@ def test_no_more_than_two_items_a_worker_are_under_way(engine, tmp_path):
     time.sleep(0.5)
     assert len(list(tmp_path.glob("*.begun"))) <= 2 * engine.workers + 1
     answers.close()
+
+
+def test_the_times_of_tasks_come_with_their_answers(engine, tmp_path):
+    with Trace(tmp_path / "trace.json", []) as trace:
+        assert list(Traced(engine, trace).map(square, range(4))) == [0, 1, 4, 9]
+        with pytest.raises(SourceError):
+            list(Traced(engine, trace).map(refuse, range(3)))
+    found = [event for event in json.loads((tmp_path / "trace.json").read_text()) if event["name"] == "square"]
+    assert [event["args"]["shard"] for event in found] == [0, 1, 2, 3]
 
 
 def test_nothing_is_under_way_once_a_map_is_left(engine, tmp_path):
