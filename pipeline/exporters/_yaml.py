@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.artifacts import Artifact
 from pipeline.errors import UsageError
+from pipeline.exporters._training import Training
 
 
 def write_yaml(path: Path, settings: dict[str, Any], command: str) -> None:
@@ -18,10 +19,12 @@ def write_yaml(path: Path, settings: dict[str, Any], command: str) -> None:
         yaml.dump(settings, file)
 
 
-def model_of(artifact: Artifact, given: str | None) -> str:
-    """Return the base model: the one given, else the hub's model whose tokenizer made the tokens; raises `UsageError`."""
+def model_of(artifact: Artifact, given: str | None, training: Training | None = None) -> str:
+    """Return the base model: given, the training's, or the hub's whose tokenizer made the tokens; raises `UsageError`."""
     if given is not None:
         return given
+    if training is not None and training.base_model is not None:
+        return training.base_model
     named = str(artifact.manifest.run.get("tokenizer", "trained"))
     if named == "trained" or Path(named).exists():
         raise UsageError("which model is to be trained? Give --set base_model=NAME, a folder or a name on the hub.")

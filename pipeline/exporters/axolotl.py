@@ -21,9 +21,10 @@ from pipeline.exporters._documents import Share, schema_of, write_lines
 from pipeline.exporters._folder import Export, Folder
 from pipeline.exporters._messages import Row, with_text
 from pipeline.exporters._tokens import MASKED, Cut, sequence_length, write_dataset
+from pipeline.exporters._training import Training, taken
 from pipeline.exporters._yaml import model_of, need_train, write_yaml
 
-TAKES = ("ingest", "clean", "tokenize")
+TAKES = ("ingest", "clean", "tokenize", "train")
 FIELDS = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
 
@@ -41,10 +42,12 @@ def axolotl(
     """Write train and validation data, and `axolotl.yaml` that trains on them.
 
     Documents take `chat_template`, `sequence_len` and the share for `validation`; tokens bring their own, and their tokenizer.
+    A training's tokens come with its very settings.
     Where the template ends a turn with a token that is not the tokenizer's EOS, name it in `eot_tokens`, or it is not learned.
     """
     command = f"accelerate launch -m axolotl.cli.train {shlex.quote(str(folder.home / 'axolotl.yaml'))}"
-    model = model_of(artifact, base_model)
+    artifact, training = taken(artifact)
+    model = model_of(artifact, base_model, training)
     if artifact.manifest.stage == "tokenize":
         rows = write_dataset(artifact, folder.path / "tokens", splits, MASKED, Cut.masked)
         shutil.copytree(artifact.path / "tokenizer", folder.path / "tokenizer")
@@ -57,7 +60,8 @@ def axolotl(
         data = {split: _dataset(folder.home / f"{split}.jsonl", chats) for split in rows}
         own = {"chat_template": chat_template, **({"eot_tokens": eot_tokens} if eot_tokens else {})} if chats else {}
     need_train(artifact, rows)
-    write_yaml(folder.path / "axolotl.yaml", _settings(artifact, folder, model, data, sequence_len, own), command)
+    settings = _settings(artifact, folder, model, data, sequence_len, own)
+    write_yaml(folder.path / "axolotl.yaml", _trained(settings, training) if training else settings, command)
     return Export(rows, command)
 
 
@@ -127,3 +131,37 @@ def _settings(
         "save_steps": 50,
         "output_dir": str(folder.home / "output"),
     }
+
+
+def _trained(settings: dict[str, Any], training: Training) -> dict[str, Any]:
+    """Return the settings with those of a training in their places."""
+    now = training.settings
+    lora = {"lora_r": now.lora_r, "lora_alpha": now.lora_alpha, "lora_dropout": now.lora_dropout}
+    targets = {"lora_target_linear": True} if training.targets is None else {"lora_target_modules": training.targets}
+    whole = {"lora_modules_to_save": training.whole} if training.whole else {}
+    adapter = {} if now.adapter == "none" else {"adapter": now.adapter, **lora, **targets, **whole}
+    told = {
+        "load_in_4bit": now.adapter == "qlora",
+        **adapter,
+        **({"revision_of_model": training.revision} if training.revision else {}),
+        "micro_batch_size": now.micro_batch_size,
+        "gradient_accumulation_steps": now.gradient_accumulation_steps,
+        "num_epochs": now.num_epochs,
+        **({"max_steps": now.max_steps} if now.max_steps > 0 else {}),
+        "learning_rate": now.learning_rate,
+        "lr_scheduler": training.scheduler,
+        "warmup_ratio": now.warmup_ratio,
+        "weight_decay": now.weight_decay,
+        "max_grad_norm": now.max_grad_norm,
+        "optimizer": now.optimizer,
+        "bf16": now.bf16,
+        "gradient_checkpointing": now.gradient_checkpointing,
+        "seed": now.seed,
+        "save_steps": training.steps.eval_every,
+    }
+    if "eval_steps" in settings:
+        told["eval_steps"] = training.steps.eval_every
+    if now.early_stopping_patience and "eval_steps" in settings:
+        told["early_stopping_patience"] = now.early_stopping_patience
+    own = ("adapter", "lora_r", "lora_alpha", "lora_dropout", "lora_target_linear", "early_stopping_patience")
+    return {name: value for name, value in settings.items() if name not in own} | told

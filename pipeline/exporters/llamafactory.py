@@ -21,9 +21,10 @@ from pipeline.exporters._documents import Share, schema_of, write_lines
 from pipeline.exporters._folder import Export, Folder
 from pipeline.exporters._messages import Row, sharegpt
 from pipeline.exporters._tokens import MASKED, Cut, sequence_length, write_dataset
+from pipeline.exporters._training import Training, taken
 from pipeline.exporters._yaml import model_of, need_train, write_yaml
 
-TAKES = ("ingest", "clean", "tokenize")
+TAKES = ("ingest", "clean", "tokenize", "train")
 CHATS = {"formatting": "sharegpt", "columns": {"messages": "conversations", "system": "system", "tools": "tools"}}
 TEXTS = {"columns": {"prompt": "text"}}
 
@@ -41,10 +42,11 @@ def llamafactory(
     """Write train and validation data, and `llamafactory.yaml` that trains on them.
 
     Chats need `template`, LLaMA-Factory's name for the model's chat template (`mistral`, `llama3`, `qwen`). Documents take
-    `cutoff_len` and the share for `validation`; tokens bring their own.
+    `cutoff_len` and the share for `validation`; tokens bring their own, and a training's its very settings.
     """
     command = f"llamafactory-cli train {shlex.quote(str(folder.home / 'llamafactory.yaml'))}"
-    model = model_of(artifact, base_model)
+    artifact, training = taken(artifact)
+    model = model_of(artifact, base_model, training)
     if artifact.manifest.stage == "tokenize":
         rows = write_dataset(artifact, folder.path / "tokens", splits, MASKED, Cut.masked)
         shutil.copytree(artifact.path / "tokenizer", folder.path / "tokenizer")
@@ -53,7 +55,9 @@ def llamafactory(
     else:
         own, rows = _documents(artifact, folder, splits, template, validation)
     need_train(artifact, rows)
-    write_yaml(folder.path / "llamafactory.yaml", _settings(folder, model, cutoff_len, own, held="validation" in rows), command)
+    settings = _settings(folder, model, cutoff_len, own, held="validation" in rows)
+    told = _trained(settings, training, rows["train"]) if training else settings
+    write_yaml(folder.path / "llamafactory.yaml", told, command)
     return Export(rows, command)
 
 
@@ -104,3 +108,22 @@ def _settings(folder: Folder, model: str, cutoff_len: int, own: dict[str, str], 
         "bf16": True,
         **({"do_eval": True, "eval_strategy": "steps", "eval_steps": 500} if held else {}),
     }
+
+
+def _trained(settings: dict[str, Any], training: Training, documents: int) -> dict[str, Any]:
+    """Return the settings with those of a training in their places."""
+    now = training.settings
+    targets = {"lora_target": ",".join(training.targets) if training.targets else "all"}
+    whole = {"additional_target": ",".join(training.whole)} if training.whole else {}
+    lora = {"lora_rank": now.lora_r, "lora_alpha": now.lora_alpha, "lora_dropout": now.lora_dropout, **targets, **whole}
+    four = {} if now.adapter == "qlora" else dict.fromkeys(("quantization_bit", "quantization_method", "double_quantization"))
+    told = {
+        **four,
+        "finetuning_type": "full" if now.adapter == "none" else "lora",
+        **(dict.fromkeys(lora) if now.adapter == "none" else lora),
+        "model_revision": training.revision,
+        **training.arguments(documents),
+        "disable_gradient_checkpointing": None if now.gradient_checkpointing else True,
+        **({"eval_steps": training.steps.eval_every} if "eval_steps" in settings else {}),
+    }
+    return {name: value for name, value in {**settings, **told}.items() if value is not None}

@@ -21,9 +21,10 @@ from pipeline.exporters._folder import Export, Folder
 from pipeline.exporters._messages import Row, as_json, refuse_weights
 from pipeline.exporters._shards import Shards, rows_in
 from pipeline.exporters._tokens import PACKED, UNPACKED, Cut, sequence_length, write_split
+from pipeline.exporters._training import Training, taken
 from pipeline.exporters._yaml import model_of, need_train, write_yaml
 
-TAKES = ("ingest", "clean", "tokenize")
+TAKES = ("ingest", "clean", "tokenize", "train")
 FIELDS = ("role", "content", "tool_calls", "tool_call_id", "name")
 
 
@@ -40,10 +41,11 @@ def trl(
     """Write train and validation data, and `trl.yaml` that trains on them.
 
     With `packed`, tokens stay in the rows they are packed in, with `seq_lengths`, for `padding_free`; it needs FlashAttention.
-    Documents take `max_length` and the share for `validation`.
+    Documents take `max_length` and the share for `validation`. A training's tokens come with its very settings.
     """
     command = f"trl sft --config {shlex.quote(str(folder.home / 'trl.yaml'))}"
-    model = model_of(artifact, base_model)
+    artifact, training = taken(artifact)
+    model = model_of(artifact, base_model, training)
     (folder.path / "data").mkdir()
     own: dict[str, Any]
     if artifact.manifest.stage == "tokenize":
@@ -56,7 +58,9 @@ def trl(
         rows = write_lines(artifact, folder.path / "data", splits, validation, _chat if chats else _text)
         own = {"assistant_only_loss": True} if chats else {}
     need_train(artifact, rows)
-    write_yaml(folder.path / "trl.yaml", _settings(folder, model, max_length, own, held="validation" in rows), command)
+    settings = _settings(folder, model, max_length, own, held="validation" in rows)
+    told = _trained(settings, training, training.rows if packed else rows["train"]) if training else settings
+    write_yaml(folder.path / "trl.yaml", told, command)
     return Export(rows, command)
 
 
@@ -106,3 +110,22 @@ def _settings(folder: Folder, model: str, max_length: int, own: dict[str, Any], 
         "bf16": True,
         "output_dir": str(folder.home / "output"),
     }
+
+
+def _trained(settings: dict[str, Any], training: Training, documents: int) -> dict[str, Any]:
+    """Return the settings with those of a training in their places."""
+    now = training.settings
+    targets = {"lora_target_modules": training.targets or "all-linear"}
+    whole = {"lora_modules_to_save": training.whole} if training.whole else {}
+    lora = {"lora_r": now.lora_r, "lora_alpha": now.lora_alpha, "lora_dropout": now.lora_dropout, **targets, **whole}
+    four = {"load_in_4bit": True, "use_bnb_nested_quant": True} if now.adapter == "qlora" else {}
+    told = {
+        **four,
+        **({} if now.adapter == "none" else {"use_peft": True, **lora}),
+        **({"model_revision": training.revision} if training.revision else {}),
+        **training.arguments(documents),
+        "gradient_checkpointing": now.gradient_checkpointing,
+        **({"eval_steps": training.steps.eval_every} if "eval_steps" in settings else {}),
+    }
+    own = ("load_in_4bit", "use_bnb_nested_quant", "use_peft", "lora_r", "lora_alpha", "lora_target_modules")
+    return {name: value for name, value in settings.items() if name not in own} | told

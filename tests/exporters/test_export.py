@@ -24,7 +24,7 @@ def prep(*arguments: object):
 def test_every_exporter_says_what_it_takes_and_does():
     assert {"axolotl", "hf", "jsonl", "llamafactory", "parquet", "trl"} <= set(modules())
     for name, module in modules().items():
-        assert set(module.TAKES) <= {"ingest", "clean", "tokenize"}
+        assert set(module.TAKES) <= {"ingest", "clean", "tokenize", "train"}
         assert exporter(name).__doc__
         assert all(default is not ... for _, default in fields_of(exporter(name)).values())
 
