@@ -138,6 +138,13 @@ def test_the_tables_fit_a_hundred_columns():
     assert [line for line in lines if len(line) > 100] == []
 
 
+def test_a_dropout_that_experts_cannot_have_is_told_with_what_to_do():
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2}
+    mixtral = {**sizes("mixtral", 128, 384, 4, 4, 2, 1000), **experts}
+    with pytest.raises(TrainingError, match=r"lora_dropout != 0\. Set lora_dropout: 0, or name layers without experts"):
+        estimate(case_of(mixtral, lora_dropout=0.05))
+
+
 def test_an_unknown_optimizer_gets_a_suggestion():
     with pytest.raises(TrainingError, match="Did you mean 'adamw_torch'"):
         estimate(case_of(SMALL, 64, optimizer="adam_torch"))

@@ -51,6 +51,11 @@ LLAMA = {"model_type": "llama", **SIZES}
 MISTRAL = {"model_type": "mistral", "sliding_window": None, **SIZES}
 QWEN = {"model_type": "qwen3", "head_dim": 64, **SIZES}
 GEMMA = {"model_type": "gemma2", "head_dim": 64, **SIZES}
+EXPERTS = {"num_experts": 16, "num_experts_per_tok": 4, "moe_intermediate_size": 128, **SIZES}
+MIXTRAL = {"model_type": "mixtral", "num_local_experts": 8, "num_experts_per_tok": 2, "sliding_window": None, **SIZES}
+QWEN2_MOE = {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 256, **EXPERTS}
+QWEN3_MOE = {"model_type": "qwen3_moe", "head_dim": 64, **EXPERTS}
+GPT_OSS = {"model_type": "gpt_oss", "num_local_experts": 8, "num_experts_per_tok": 2, "head_dim": 64, **SIZES}
 
 
 def case_of(config, length=128, dtype=F32, device="cpu", **settings):
@@ -162,6 +167,25 @@ def test_an_optimizer_keeps_what_is_estimated(tmp_path, adapter, optimizer):
 )
 def test_other_architectures_take_what_is_estimated(tmp_path, config):
     check(config, case_of(config, dtype=BF16, gradient_checkpointing=False), tmp_path)
+
+
+MIXTURES = {"mixtral": MIXTRAL, "qwen2_moe": QWEN2_MOE, "qwen3_moe": QWEN3_MOE, "gpt_oss": GPT_OSS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpointing", [True, False], ids=["checkpointing", "all kept"])
+@pytest.mark.parametrize("adapter", ["qlora", "lora", "none"])
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_mixture_of_experts_takes_what_is_estimated(tmp_path, name, adapter, checkpointing):
+    case = case_of(MIXTURES[name], adapter=adapter, gradient_checkpointing=checkpointing)
+    check(MIXTURES[name], case, tmp_path)
+
+
+def test_experts_are_not_quantized_and_become_float32(tmp_path):
+    case = case_of(MIXTRAL, adapter="qlora", dtype=BF16)
+    check(MIXTRAL, case, tmp_path)
+    experts = 4 * 8 * 3 * 256 * 896  # layers, experts, their matrices
+    assert estimate(case)["other weights"] >= 4 * experts
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from pipeline.errors import TrainingError
 from trainers.device import quiet
 from trainers.failures import reason
 from trainers.memory.case import Case, parsed
+from trainers.memory.experts import without_numbers
 from trainers.memory.live import Live
 from trainers.memory.stand_in import fake_mode, held, layer_kinds, make_fake, sizes, stand_in
 
@@ -64,15 +65,14 @@ def footprint(case: Case) -> Footprint:
     kinds, parameters = _kinds(case.config)
     few = sorted(number for kind in kinds for number in kind[: 2 if len(kinds) == 1 else 1])
     found, once = _run(case, tuple(few))
-    row = case.but(micro_batch_size=1)  # what one layer more takes grows with the rows, and is asked for one
     total, whole = found.copy(), once
     for kind in kinds:
         if more := len(kind) - len(set(kind) & set(few)):
             added = next(number for number in kind if number not in few)
-            longer, its = _run(row, tuple(sorted([*few, added])))
+            longer, its = _run(case, tuple(sorted([*few, added])))  # not all that it takes grows with the rows: weights may
             for key in {*longer, *found}:
                 total[key] += more * (longer[key] - found[key])
-            whole = whole.plus(its.plus(_run(row, tuple(few))[1], -1), more * case.settings.micro_batch_size)
+            whole = whole.plus(its.plus(once, -1), more)
     return Footprint(+total, whole, sum(map(len, kinds)), parameters)
 
 
@@ -99,7 +99,7 @@ def _run_anew(case: Case, layers: Sequence[int]) -> tuple[Sizes, Pass]:
         model = stand_in(case, layers)
     found = sizes(model)
     try:
-        with quiet(), fake_mode():
+        with quiet(), fake_mode(), without_numbers():
             make_fake(model, case)
             return found, _pass(model, case)
     except Exception as error:  # what a model's code cannot do with tensors that have no numbers, it says in its own way
