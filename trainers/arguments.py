@@ -8,10 +8,12 @@ from transformers import TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
 from pipeline.errors import TrainingError
+from trainers import ranks
 from trainers.device import Device
 from trainers.failures import reason
 from trainers.models import NON_REENTRANT
 from trainers.settings import Keeping, Plan, Settings
+from trainers.shares import passes_each
 
 
 def training_arguments(
@@ -25,7 +27,7 @@ def training_arguments(
     arguments = TrainingArguments(
         output_dir=str(scratch),
         per_device_train_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation_steps,
+        gradient_accumulation_steps=passes_each(settings.gradient_accumulation_steps, ranks.count()),
         max_steps=steps.steps,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="constant_with_warmup" if settings.lr_scheduler == "constant" else settings.lr_scheduler,
@@ -49,10 +51,12 @@ def training_arguments(
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=device.name == "cuda",
+        ddp_find_unused_parameters=False,  # `check_gradients` has seen to it that all that is trained is reached
+        ddp_broadcast_buffers=False,
         seed=settings.seed,
     )
     if arguments.n_gpu > 1:
-        arguments._n_gpu = 1  # else the Trainer would cut each batch over all cards of one process; see --launcher accelerate
+        arguments._n_gpu = 1  # else the Trainer would cut each batch over all cards of one process; see `trainers.ranks`
     return arguments
 
 

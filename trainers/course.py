@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset, DatasetDict
 from transformers import PrinterCallback
 
-from trainers import checkpoints
+from trainers import checkpoints, ranks
 from trainers.arguments import training_arguments
 from trainers.device import Device
 from trainers.history import Split, best
@@ -15,6 +16,7 @@ from trainers.loop import Course, PerTokenTrainer, Watch, is_over
 from trainers.rows import COLUMNS, MOST_SAMPLED, sample, supervised
 from trainers.saving import restore
 from trainers.settings import Keeping, Settings, plan, steps_per_epoch
+from trainers.shares import Crew, Share
 from trainers.stream import Stream
 
 Say = Callable[[str], None]
@@ -33,13 +35,15 @@ def trained(
     keeping: Keeping,
 ) -> Stream:
     """Train a model on rows and return what was told; `scratch` holds the checkpoints, and what is there is gone on from."""
-    stream, steps = Stream(scratch), plan(len(rows), settings)
-    begin = checkpoints.last_whole(scratch, stream, say)
+    stream, steps = Stream(scratch, kept=ranks.is_first()), plan(len(rows), settings)
+    begin = ranks.agreed(lambda: checkpoints.last_whole(scratch, stream, say))
     stream.cut(begin or -1)
     save_every = max(1, steps_per_epoch(len(rows), settings) // keeping.saves_per_epoch) if keeping.saves_per_epoch else None
     arguments = training_arguments(
         settings, device, steps, scratch, evaluates=bool(evaluated), keeping=keeping, anew=begin == 0
     )
+    crew = Crew(ranks.count(), ranks.rank())
+    share = Share(len(rows), settings.micro_batch_size, settings.gradient_accumulation_steps, settings.seed, crew)
     trainer = PerTokenTrainer(
         model=model,
         args=arguments,
@@ -48,8 +52,11 @@ def trained(
         callbacks=[Course(stream, settings.early_stopping_patience, save_every)],
         stream=stream,
         watch=watch,
+        share=share,
     )
     trainer.remove_callback(PrinterCallback)
+    if not ranks.is_first():
+        torch.manual_seed(settings.seed + ranks.rank())  # else each process would drop out the same places
     if not begin:
         trainer.train()
         return stream

@@ -14,15 +14,16 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback
 
-from trainers import checkpoints
+from trainers import checkpoints, ranks
 from trainers.device import memory
 from trainers.failures import Diverged, writing
 from trainers.history import Pace, Point, Split, best, evaluations_since_best
-from trainers.loss import Batch, collate, mean_loss, real_tokens
-from trainers.rows import IGNORED
+from trainers.loss import Batch, amounts, collate, summed_losses
 from trainers.saving import save
+from trainers.shares import Share
 from trainers.stream import Stream
 
 Watch = Callable[[Sequence[Point]], None]
@@ -32,32 +33,49 @@ class PerTokenTrainer(Trainer):  # type: ignore[misc]  # transformers carries no
     """A Trainer whose losses are all per supervised token; each goes to the stream, and `watch` is handed all there are.
 
     `evaluated` names the splits that are evaluated, the validation rows last. Raises `Diverged` at the first loss that is no
-    number, `StoreError` where the disk refuses a checkpoint.
+    number, `StoreError` where the disk refuses a checkpoint. `share` are this process' batches where several train together.
     """
 
-    def __init__(self, *, evaluated: Mapping[Split, Dataset], stream: Stream, watch: Watch, **settings: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        *,
+        evaluated: Mapping[Split, Dataset],
+        stream: Stream,
+        watch: Watch,
+        share: Share,
+        **settings: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(data_collator=collate, eval_dataset=evaluated.get("validation"), **settings)
         self.stream = stream
-        self._evaluated = evaluated
+        self._evaluated = {split: _of_rank(rows) for split, rows in evaluated.items()}
         self._watch = watch
+        self._share = share
         self._supervised = stream.points[-1].tokens if stream.points else 0
-        self._tokens = 0
-        self._begun: float | None = None
+        self._begun = 0.0
+        self._amounts = torch.zeros(2, dtype=torch.int64)
 
-    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
-        """Do what the Trainer does for one forward and backward pass, and count its tokens."""
-        self._begun = self._begun or time.perf_counter()
-        self._supervised += int((inputs["labels"][:, 1:] != IGNORED).sum())
-        self._tokens += real_tokens(inputs["position_ids"])
-        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
-        return loss
+    def get_train_dataloader(self) -> Any:  # noqa: ANN401
+        """Return what gives the training batches, in the same order whoever gives them."""
+        if ranks.count() == 1:
+            return super().get_train_dataloader()
+        pinned = self.args.dataloader_pin_memory
+        return DataLoader(self.train_dataset, batch_sampler=self._share, collate_fn=collate, pin_memory=pinned)
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: torch.device) -> tuple[list[Batch], Any]:  # noqa: ANN401
+        """Take the batches of an optimizer step, as the Trainer does, and count what they hold."""
+        self._begun = time.perf_counter()
+        batches, wanted = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self._amounts = amounts(batches) if batches else self._amounts
+        return batches, wanted
 
     def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Return the loss per supervised token of the validation rows as `eval_loss`, of the sample as `eval_sample_loss`."""
         metrics = {}
         for split, rows in self._evaluated.items():
             name = "eval_loss" if split == "validation" else f"eval_{split}_loss"
-            metrics[name] = mean_loss(self.model, rows, self.args.per_device_train_batch_size)
+            sums = summed_losses(self.model, rows, self.args.per_device_train_batch_size)
+            total, tokens = ranks.summed(torch.tensor(sums, dtype=torch.float64)).tolist()
+            metrics[name] = total / tokens
             self._note(split, metrics[name])
         self.log(metrics)
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -67,7 +85,9 @@ class PerTokenTrainer(Trainer):  # type: ignore[misc]  # transformers carries no
         """Keep what the Trainer logs of a step, and hand it on."""
         super().log(logs, start_time)
         if "loss" in logs:
-            self._note_pace()
+            supervised, tokens = ranks.summed(self._amounts).tolist()
+            self._supervised += supervised
+            self.stream.add(Pace(self.state.global_step, time.perf_counter() - self._begun, tokens, memory()))
             self._note("train", logs["loss"], logs["learning_rate"], logs.get("grad_norm"))
 
     def _note(self, split: Split, loss: float, learning_rate: float | None = None, grad_norm: float | None = None) -> None:
@@ -76,32 +96,41 @@ class PerTokenTrainer(Trainer):  # type: ignore[misc]  # transformers carries no
             raise Diverged(f"the {split} loss", loss, step, learning_rate or self._get_learning_rate())
         if grad_norm is not None and not math.isfinite(grad_norm) and not self.args.fp16:  # whose scaler skips such steps
             raise Diverged("the gradient's norm", grad_norm, step, learning_rate or self._get_learning_rate())
-        self.stream.add(Point(step, float(self.state.epoch or 0), split, loss, learning_rate, grad_norm, self._supervised))
+        epoch = self._share.epoch_at(step)
+        self.stream.add(Point(step, epoch, split, loss, learning_rate, grad_norm, self._supervised))
         self._watch(self.stream.points)
-
-    def _note_pace(self) -> None:
-        now = time.perf_counter()
-        self.stream.add(Pace(self.state.global_step, now - (self._begun or now), self._tokens, memory()))
-        self._begun, self._tokens = None, 0
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ANN401, ARG002
         """Write the weights as they are published."""
-        save(self.model, Path(output_dir or self.args.output_dir))
+        if ranks.is_first():
+            save(self.model, Path(output_dir or self.args.output_dir))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ANN401
-        """Write a checkpoint and vouch for it; only then older ones go. What the disk does not take is removed again."""
+        """Write a checkpoint and vouch for it; only then older ones go. What the disk does not take is removed again.
+
+        The first process writes it, and each adds the state of its random numbers.
+        """
         folder = Path(self.args.output_dir)
         place = checkpoints.place_of(folder, self.state.global_step)
         try:
             with writing(place):
                 super()._save_checkpoint(model, trial)
                 self.stream.settle()
+            ranks.meet()
+            if not ranks.is_first():
+                return
             checkpoints.vouch(place, self.stream)
         except Exception:
-            shutil.rmtree(place, ignore_errors=True)
+            if ranks.is_first():
+                shutil.rmtree(place, ignore_errors=True)
             raise
         lowest = best(self.stream.points)
         checkpoints.prune(folder, lowest.step if lowest else 0)
+
+
+def _of_rank(rows: Dataset) -> Dataset:
+    """Return the rows of which this process computes the loss."""
+    return rows if ranks.count() == 1 else rows.select(range(ranks.rank(), len(rows), ranks.count()))
 
 
 class Course(TrainerCallback):  # type: ignore[misc]

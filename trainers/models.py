@@ -1,6 +1,7 @@
 """A base model -> the model that is trained: loaded, quantized, LoRA beside its layers; and a trained one, loaded again."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,14 @@ def with_adapter(model: Any, settings: Settings, trained_whole: list[str]) -> An
         ensure_weight_tying=len(trained_whole) == 1,
     )
     try:
-        return get_peft_model(model, config)
+        with warnings.catch_warnings():  # of a MoE model's fused experts, which "all-linear" has put no adapter beside
+            warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern keys did not match", RuntimeWarning)
+            return get_peft_model(model, config)
     except ValueError as error:
-        raise TrainingError(f"lora_target_modules {settings.lora_target_modules!r}: {str(error).splitlines()[0]}") from error
+        why = reason(error)
+        if "lora_dropout" in why:  # peft's LoRA beside a MoE model's fused experts knows none
+            why += ". Set lora_dropout: 0, or name layers without experts: [q_proj, k_proj, v_proj, o_proj]"
+        raise TrainingError(f"lora_target_modules {settings.lora_target_modules!r}: {why}") from error
 
 
 def ends_of(model: Any) -> list[str]:  # noqa: ANN401  a transformers model

@@ -13,6 +13,7 @@ import torch
 from datasets import DatasetDict
 from peft import PeftModel
 
+from trainers import ranks
 from trainers.arguments import check_places
 from trainers.base_model import BaseModel, make
 from trainers.course import Say, evaluated_splits, keep_best, trained
@@ -27,7 +28,7 @@ from trainers.memory.before import case_for, told, what_helps
 from trainers.models import check_fit, ends_of, load, with_adapter
 from trainers.rows import check_rows, longest_row
 from trainers.saving import save
-from trainers.settings import Keeping, Settings, plan
+from trainers.settings import Keeping, Settings, check_share, plan
 
 
 class Fit(NamedTuple):
@@ -62,9 +63,10 @@ def finetune(
     Both splits have rows of `input_ids`, `labels` and `position_ids`; an empty `validation` is not evaluated. `scratch` is kept
     from a training that was killed, which is gone on from there. A base model that is made on the spot goes to `out/base`.
     `watch` is handed all points whenever one comes, `say` one line for each choice that was made for the user. Raises
-    `TrainingError`, `StoreError`.
+    `TrainingError`, `StoreError`. Of several processes that train together the first alone writes.
     """
     check_rows(tokens)
+    check_share(settings, ranks.count(), say)
     keeping = keeping or Keeping()
     check_places(keeping.report_to)
     device = chosen_device(settings, say)
@@ -84,9 +86,10 @@ def finetune(
             stream = trained(
                 model, tokens["train"], evaluated, settings, device, scratch, watch=watch, say=say, keeping=keeping
             )
-            kept = keep_best(model, stream, scratch, say)
-    with quiet(), writing(out):
-        _write(model, tokenizer, base, tries, out)
+            kept = keep_best(model, stream, scratch, say) if ranks.is_first() else stream.points[-1].step
+    if ranks.is_first():
+        with quiet(), writing(out):
+            _write(model, tokenizer, base, tries, out)
     return Fit(stream.points, stream.paces, device, kept, plan(len(tokens["train"]), settings).steps, tries, memory)
 
 
@@ -102,7 +105,10 @@ def _prepared(
     """Return the model that is to be trained and what its base is called in what is written."""
     made = base.config is not None
     if base.config is not None:
-        base = make(base.config, tokenizer, settings.seed, home)
+        if ranks.is_first():
+            make(base.config, tokenizer, settings.seed, home)
+        ranks.meet()
+        base = replace(base, config=None, place=str(home))
     if base.revision:
         say(f"base model: {base.place} at commit {base.revision[:12]}; what the hub's cache here lacks is downloaded first")
     model = load(base, settings.adapter, device)

@@ -35,7 +35,7 @@ class Settings:
     micro_batch_size: int
     """Rows of one forward pass."""
     gradient_accumulation_steps: int
-    """Forward passes of one optimizer step."""
+    """Forward passes of one optimizer step; where several processes train together, of all of them."""
     batch_tokens: int | None
     """Tokens of one optimizer step, padding apart; `gradient_accumulation_steps` follows from it and the rows' mean length."""
     num_epochs: float
@@ -112,6 +112,21 @@ def settled(settings: Settings, train: "Amount", say: Callable[[str], None]) -> 
         say(learning_rate.in_words(rate, of_a_step, lora=settings.adapter != "none"))
         settings = replace(settings, learning_rate=rate)
     return settings
+
+
+def check_share(settings: Settings, processes: int, say: Callable[[str], None]) -> None:
+    """Raise `TrainingError` where a step has fewer forward passes than processes share it; say where it does not come out even.
+
+    The batch is that of all processes, so a recipe means the same with any number of them.
+    """
+    passes = settings.gradient_accumulation_steps
+    if passes < processes:
+        raise TrainingError(
+            f"an optimizer step has {passes} x {settings.micro_batch_size} rows, which {processes} processes cannot share: "
+            f"each needs a pass. Lower micro_batch_size and raise gradient_accumulation_steps, or start fewer processes."
+        )
+    if left := passes % processes:
+        say(f"an optimizer step's {passes} passes do not come out even: in its last, {left} of {processes} processes have rows")
 
 
 def accumulation(batch_tokens: int, tokens_a_pass: float) -> int:

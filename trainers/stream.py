@@ -12,9 +12,10 @@ from trainers.history import Pace, Point
 
 
 class Stream:
-    """What a training has told so far, in a folder: `points.jsonl` and `paces.jsonl`."""
+    """What a training has told so far, in a folder: `points.jsonl` and `paces.jsonl`; not `kept`, it is only read there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, kept: bool = True) -> None:
+        self._kept = kept
         self._files = {Point: folder / "points.jsonl", Pace: folder / "paces.jsonl"}
         self.points: list[Point] = [Point(*line) for line in _lines(self._files[Point])]
         self.paces: list[Pace] = [Pace(*line) for line in _lines(self._files[Pace])]
@@ -22,6 +23,8 @@ class Stream:
     def add(self, told: Point | Pace) -> None:
         """Keep one more, on the disk too; raises `StoreError`."""
         (self.points if isinstance(told, Point) else self.paces).append(told)  # type: ignore[arg-type]
+        if not self._kept:
+            return
         path = self._files[type(told)]
         with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(told) + "\n")
@@ -34,13 +37,13 @@ class Stream:
         """Forget what came after a step: it is trained again."""
         self.points = [point for point in self.points if point.step <= step]
         self.paces = [pace for pace in self.paces if pace.step <= step]
-        for kind, told in ((Point, self.points), (Pace, self.paces)):
+        for kind, told in ((Point, self.points), (Pace, self.paces)) if self._kept else ():
             with atomic(self._files[kind]) as temporary:
                 temporary.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
 
     def settle(self) -> None:
         """Wait until all of it is on the disk, whatever becomes of the machine."""
-        for path in self._files.values():
+        for path in self._files.values() if self._kept else ():
             if path.exists():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())

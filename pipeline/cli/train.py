@@ -1,10 +1,13 @@
 """Rows of tokens -> an adapter."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.launch import Repeatable, launch
 from pipeline.cli.options import given_flags, stage_options, tell
+from trainers import ranks
 
 if TYPE_CHECKING:
     from pipeline.run import Run
@@ -30,7 +33,7 @@ class Rates(click.ParamType):  # type: ignore[type-arg]
         return [float(click.FLOAT(rate, param, context)) for rate in str(value).split(",")]
 
 
-@click.command()
+@click.command(cls=Repeatable)
 @click.argument("ref", required=False)
 @click.option("--model", help="The base model: a folder or a name on the hub.")
 @click.option(
@@ -51,8 +54,19 @@ class Rates(click.ParamType):  # type: ignore[type-arg]
 @click.option("--saves-per-epoch", type=int, help="More checkpoints than one at each evaluation.")
 @click.option("--report-to", multiple=True, help="Also tell the losses to tensorboard, wandb or mlflow.")
 @click.option("--seed", type=int, help="Seed of all that is random.  [default: 42]")
+@click.option("--launcher", type=click.Choice(["accelerate"]), help="Train in several processes on this machine, one a card.")
+@click.option("--processes", type=click.IntRange(min=2), help="How many; they share a batch.  [default: one a card]")
 @stage_options
-def train(ref: str | None, run: "Run", name: str | None, config: str | None, as_json: bool, **flags: Any) -> None:  # noqa: ANN401
+def train(
+    ref: str | None,
+    run: "Run",
+    name: str | None,
+    config: str | None,
+    as_json: bool,
+    launcher: str | None,
+    processes: int | None,
+    **flags: Any,  # noqa: ANN401
+) -> None:
     """Fine-tune a base model on tokens with QLoRA; writes the adapter, metrics and a learning curve.
 
     REF names a tokenize artifact; without it the newest is taken. Without --model and --config, a small model is made on the
@@ -60,16 +74,30 @@ def train(ref: str | None, run: "Run", name: str | None, config: str | None, as_
 
     The same command again goes on from the last checkpoint of a training that was stopped.
 
+    Several cards share the rows of a batch, and train the same as one would. On several machines, start `-m pipeline.cli train`
+    with torchrun or accelerate launch on each; the store is a folder that all see.
+
     \b
     Example:
       prep train --model mistralai/Mistral-7B-v0.3 --num-epochs 2
       prep train tokenize/wiki --config configs/qlora-mistral-7b.yaml
       prep train --model mistralai/Mistral-7B-v0.3 --lr-sweep 1e-4,2e-4,4e-4 --early-stopping-patience 3
+      prep train --model mistralai/Mistral-7B-v0.3 --launcher accelerate --processes 2
     """
     from pipeline.flow import recipe_for, train_one
+    from pipeline.run import Silent
 
+    if processes and not launcher:
+        raise click.UsageError("--processes is of --launcher accelerate.")
+    if launcher and ranks.count() == 1:
+        launch(click.get_current_context(), processes)
+        return
+    if not ranks.is_first():
+        run = replace(run, progress=Silent())
     given = given_flags(**flags)
     if "report_to" in given:
         given["report_to"] = list(given["report_to"])
     recipe = recipe_for("train", config, run, settled="model" in given)
-    tell([train_one(recipe, run, refs=[ref] if ref else [], name=name, flags=given)], as_json=as_json)
+    artifact = train_one(recipe, run, refs=[ref] if ref else [], name=name, flags=given)
+    if ranks.is_first():
+        tell([artifact], as_json=as_json)

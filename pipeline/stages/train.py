@@ -6,6 +6,10 @@ lr_sweep.png         where learning rates were tried: what each came to
 metrics/ speed/ verdict.json learning_curve.png report.html      how it went: `pipeline.training.keeping`
 
 A training that was killed goes on from its last checkpoint, which lies in the draft, and comes to the same metrics.
+
+Several processes may train together (`trainers.ranks`). Their number is no more in the fingerprint than the device is:
+a step has the same rows whoever computes them, so that the losses are the same but for the order in which floats are added and,
+where there is dropout, for the places that are dropped.
 """
 
 import contextlib
@@ -82,8 +86,8 @@ def train(
     cannot be read.
     """
     given = locals()
+    from trainers import ranks
     from trainers.base_model import base_model
-    from trainers.failures import writing
     from trainers.settings import Keeping, Settings, require
 
     settings = Settings(**{field.name: given[field.name] for field in fields(Settings)})
@@ -93,9 +97,26 @@ def train(
         return known
 
     require()
-    with run.store.draft(identity, name) as draft:
-        tokens = tokens_of(parent)
+    with ranks.joined():
+        draft = run.store.draft(identity, name)
         keeping = Keeping(saves_per_epoch, _places(report_to, run, draft))
+        if ranks.is_first():
+            artifact = _published(draft, parent, base, settings, keeping, run)
+        else:
+            _fit(parent, tokens_of(parent), base, settings, keeping, draft, run.progress)
+        ranks.meet()
+    return artifact if ranks.is_first() else run.store.find(draft.ref)
+
+
+def _published(
+    unopened: Draft, parent: Artifact, base: "BaseModel", settings: "Settings", keeping: "Keeping", run: Run
+) -> Artifact:
+    """Train, and publish what came of it."""
+    from trainers import ranks
+    from trainers.failures import writing
+
+    with unopened as draft:
+        tokens = tokens_of(parent)
         fit = _fit(parent, tokens, base, settings, keeping, draft, run.progress)
         with writing(draft.path):
             keep(fit, tokens, parent, base, settings, draft, run.store)
@@ -105,7 +126,7 @@ def train(
             rows={"in": rows, "kept": rows},
             counts=_counts(fit),
             versions=versions("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets"),
-            run={**run.facts(), **fit.device.facts(), **_memory(fit)},
+            run={**run.facts(), **fit.device.facts(), "processes": ranks.count(), **_memory(fit)},
         )
 
 
@@ -119,15 +140,21 @@ def _fit(
     draft: Draft,
     progress: Progress,
 ) -> "Fit":
-    """Train in the draft's work folder, where a training that was killed has left its checkpoints."""
-    from trainers import qlora
+    """Train in the draft's work folder, where a training that was killed has left its checkpoints.
+
+    The draft is open in the first of several processes, and the others read there.
+    """
+    from trainers import qlora, ranks
     from trainers.failures import writing
     from trainers.rows import amount
     from trainers.settings import plan, settled
 
-    with writing(draft.work):
-        out, scratch = _empty(draft.work / "out"), draft.work / "trainer"
-        scratch.mkdir(exist_ok=True)
+    out, scratch = draft.work / "out", draft.work / "trainer"
+    if ranks.is_first():
+        with writing(draft.work):
+            _empty(out)
+            scratch.mkdir(exist_ok=True)
+    ranks.meet()
     settings = settled(settings, amount(tokens["train"]), progress.say)
     tokenizer = tokenizer_of(parent)
     with _watching(progress, plan(len(tokens["train"]), settings).steps) as watch:
@@ -210,11 +237,10 @@ def _kept(fit: "Fit") -> dict[str, Any]:
     return {"kept": f"weights of step {fit.kept}", "steps_trained": fit.points[-1].step, "steps_planned": fit.steps}
 
 
-def _empty(folder: Path) -> Path:
-    """Return a folder with nothing in it."""
+def _empty(folder: Path) -> None:
+    """Make a folder with nothing in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    return folder
 
 
 def _move(out: Path, draft: Draft) -> None:

@@ -205,6 +205,21 @@ def test_tensorboard_writes_beside_the_artifacts(tmp_path, monkeypatch):
     assert told.lines[0] == f"tensorboard: type tensorboard --logdir {folder}"
 
 
+def test_tensorboard_holds_the_losses_of_the_metrics(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "events"))
+    run = run_in(tmp_path / "store")
+    artifact = train(tokenized(run.store), "numbers", run, **QUICK, report_to="tensorboard")
+    [file] = (tmp_path / "events").rglob("events.out.tfevents.*")
+    events = EventAccumulator(str(file)).Reload()
+    metrics = pq.read_table(artifact.files("metrics")[0]).to_pylist()
+    for tag, split in (("train/loss", "train"), ("eval/loss", "validation"), ("eval/sample_loss", "sample")):
+        told = {event.step: event.value for event in events.Scalars(tag)}
+        assert told == {row["step"]: pytest.approx(row["loss"], rel=1e-6) for row in metrics if row["split"] == split}
+
+
 @pytest.mark.slow
 def test_rates_that_were_tried_are_in_the_manifest_and_drawn(tmp_path):
     run = run_in(tmp_path)

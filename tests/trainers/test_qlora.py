@@ -27,6 +27,7 @@ from trainers.models import check_fit, ends_of, load, with_adapter
 from trainers.qlora import finetune
 from trainers.rows import check_rows, longest_row
 from trainers.settings import Keeping, Settings, plan
+from trainers.shares import Crew, Share
 from trainers.stream import Stream
 
 SIZES = {
@@ -126,6 +127,7 @@ def trainer_of(model, settings, tokens, tmp_path):
         evaluated=evaluated_splits(tokens),
         stream=Stream(tmp_path),
         watch=lambda points: None,
+        share=Share(len(tokens["train"]), settings.micro_batch_size, settings.gradient_accumulation_steps, 1, Crew(1, 0)),
     )
 
 
