@@ -8,7 +8,7 @@ PrepError
 ├── AmbiguousRef        several artifacts have it
 ├── BrokenArtifact      an artifact's files are not what its manifest says
 ├── DraftInUse          another `prep` is writing the same artifact now
-├── StoreError          the store's disk refuses: full, read-only, not a folder
+├── StoreError          the store refuses: its disk is full or read-only, it is no folder, its bucket does not answer
 ├── RowsLost            rows in != kept + removed + rejected: a defect of `prep`, stopped before it is published
 ├── WorkerDied          a worker process ended without an answer
 ├── FilterError         a filter cannot go on
@@ -82,7 +82,7 @@ class DraftInUse(PrepError):  # noqa: N818
 
 
 class StoreError(PrepError):
-    """The store's disk refuses: full, read-only, not a folder."""
+    """The store refuses: its disk is full or read-only, it is no folder, or its bucket does not answer."""
 
 
 class RowsLost(PrepError):  # noqa: N818

@@ -23,7 +23,7 @@ def why(store: Store, document: str) -> list[str]:
             seen.add(key)
             sentences += _sentences(artifact, document)
     if not sentences:
-        raise PrepError(f"no artifact in {store.root} has met a document {document!r}. `prep show REF` prints some ids.")
+        raise PrepError(f"no artifact in {store.place} has met a document {document!r}. `prep show REF` prints some ids.")
     return sentences
 
 

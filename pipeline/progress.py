@@ -95,7 +95,7 @@ def facts(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
     return {
         "ref": artifact.ref,
-        "path": str(artifact.path),
+        "path": artifact.place,
         "rows": manifest.rows,
         "counts": manifest.counts,
         "seconds": manifest.run.get("seconds"),
@@ -111,7 +111,7 @@ def result(artifact: Artifact) -> list[str]:
     rows = ", ".join(f"{count} {name}" for name, count in manifest.rows.items() if name != "in" and (count or name == "kept"))
     lines = [f"{artifact.ref}  {manifest.rows['in']} rows: {rows}  ({manifest.run.get('seconds', 0):.1f} s)"]
     lines += [f"  {in_words(count)}" for count in manifest.counts]
-    return [*lines, f"  {artifact.path}"]
+    return [*lines, f"  {artifact.place}"]
 
 
 def in_words(count: dict[str, Any]) -> str:

@@ -409,7 +409,7 @@ def test_a_draft_of_other_code_is_begun_anew(store, monkeypatch):
         (draft.work / "00000.json").write_text("{}")
     with store.draft(identity, "wiki") as again:
         assert (again.work / "00000.json").exists()
-    monkeypatch.setattr("pipeline.artifacts.code_version", lambda: "newer")
+    monkeypatch.setattr("pipeline.artifacts.draft.code_version", lambda: "newer")
     with store.draft(identity, "wiki") as anew:
         assert not (anew.work / "00000.json").exists()
         assert not (anew.path / "documents").exists()

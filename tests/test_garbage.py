@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import garbage as gc
 from pipeline.artifacts import Artifact, Identity, Store
 from pipeline.cli import main
 from pipeline.code_version import code_version
@@ -117,7 +116,7 @@ def test_a_removal_that_is_killed_leaves_no_half_of_an_artifact_and_the_next_one
         next(path.rglob("manifest.json")).unlink()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gc.shutil, "rmtree", killed)
+    monkeypatch.setattr("shutil.rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         remove(store, found)
     monkeypatch.undo()

@@ -1,6 +1,7 @@
 """A base model -> the model that is trained: loaded, quantized, LoRA beside its layers; and a trained one, loaded again."""
 
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def load_trained(artifact: Path, device: Device) -> Any:  # noqa: ANN401  a tran
     The base is held as it was in training: in NF4 for `qlora`. Raises `TrainingError`.
     """
     if (artifact / "model").is_dir():
-        return load(BaseModel({}, str(artifact / "model")), "none", device).eval()
+        return load(BaseModel({}, os.fspath(artifact / "model")), "none", device).eval()
     base = base_of(artifact)
     adapter: Adapter = _manifest(artifact)["recipe"]["adapter"]
     return adapted(load(base, adapter, device), artifact).eval()
@@ -71,7 +72,7 @@ def base_of(artifact: Path) -> BaseModel:
         named = json.loads((artifact / "adapter" / "adapter_config.json").read_bytes())["base_model_name_or_path"]
     except (OSError, ValueError) as error:
         raise TrainingError(f"{artifact}: it holds no adapter that can be read ({reason(error)}).") from error
-    place = str(artifact / "base") if named == "base" else named
+    place = os.fspath(artifact / "base") if named == "base" else named
     return BaseModel({}, place, _manifest(artifact)["recipe"]["model"].get("revision"))
 
 

@@ -36,7 +36,7 @@ def store_option(command: Command) -> Command:
         default="data/artifacts",
         show_default=True,
         show_envvar=True,
-        help="Folder of artifacts.",
+        help="Folder of artifacts, or a bucket: s3://bucket/prefix.",
     )(command)
 
 
@@ -54,12 +54,14 @@ def stage_options(command: Command) -> Command:
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells those without torch that they lack it
         opened = Store(store)
         told = {key: given.pop(key) for key in ("workers", "address")}
+        if not _on_this_machine(given["engine"], told["address"]):
+            opened.ensure_shared()
         told |= {"options": given.pop("engine_options"), "stages": PARALLEL.get(command.__name__, ())}
         trace = given.pop("trace")
         with (
             interruptible(),
             Terminal(quiet=quiet) as terminal,
-            engine(given.pop("engine"), Path(store), **told) as chosen,
+            engine(given.pop("engine"), opened.root, **told) as chosen,
             _traced(Run(opened, chosen, terminal), trace, as_json=given["as_json"]) as run,
         ):
             command(run=run, **given)
@@ -104,6 +106,11 @@ def _traced(run: "Run", path: str | None, *, as_json: bool) -> "Iterator[Run]":
     if not as_json:
         table(COLUMNS, [["" if row[name] is None else row[name] for name in COLUMNS] for row in trace.profile()])
     run.progress.say(f"timeline: {path}; https://ui.perfetto.dev opens it")
+
+
+def _on_this_machine(engine: str, address: str | None) -> bool:
+    """Tell whether all workers are here: the local engine's, or those of a Ray cluster that is started for this run."""
+    return engine == "local" or (engine == "ray" and (address or os.environ.get("RAY_ADDRESS") or "local") == "local")
 
 
 def given_flags(**flags: Any) -> dict[str, Any]:  # noqa: ANN401

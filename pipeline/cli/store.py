@@ -29,10 +29,11 @@ def verify(refs: tuple[str, ...], all_: bool, store: str, as_json: bool) -> None
     broken = []
     facts = []
     for artifact in found.values():
-        problems = artifact.verify()
+        problems = known.verify(artifact)
         facts.append({"ref": artifact.ref, "files": len(artifact.manifest.files), "problems": problems})
         if problems:
-            broken.append("\n".join([f"{artifact.ref}: broken. Remove the folder and run its stage again.", *problems]))
+            where = artifact.place if known.mirror else "the folder"
+            broken.append("\n".join([f"{artifact.ref}: broken. Remove {where} and run its stage again.", *problems]))
         elif not as_json:
             click.echo(f"{artifact.ref}: {len(artifact.manifest.files)} files as the manifest says")
     if as_json:
@@ -44,13 +45,17 @@ def verify(refs: tuple[str, ...], all_: bool, store: str, as_json: bool) -> None
 @click.command()
 @click.option("--superseded", is_flag=True, help="Also artifacts that are not the newest of their name and made nothing kept.")
 @click.option("--answers", is_flag=True, help="Also what filters have answered about artifacts that are kept.")
+@click.option(
+    "--copies", is_flag=True, help="Also what lies on this disk of a store in a bucket; it is fetched again when needed."
+)
 @click.option("--dry-run", is_flag=True, help="Only list.")
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def gc(superseded: bool, answers: bool, dry_run: bool, store: str, as_json: bool) -> None:
+def gc(superseded: bool, answers: bool, copies: bool, dry_run: bool, store: str, as_json: bool) -> None:
     """Remove what nothing in the store needs: drafts of runs that were given up, leftovers.
 
-    A draft that a run is filling stays. So does every published artifact, unless --superseded is given.
+    A draft that a run is filling stays. So does every published artifact, unless --superseded is given. In a bucket, what was
+    uploaded without being published goes a day later.
 
     \b
     Example:
@@ -64,7 +69,7 @@ def gc(superseded: bool, answers: bool, dry_run: bool, store: str, as_json: bool
     from pipeline.progress import say_json, table
 
     known = Store(store)
-    found = garbage(known, answers=answers, superseded=superseded)
+    found = garbage(known, answers=answers, superseded=superseded, copies=copies)
     gone = [waste for waste in found if dry_run or remove(known, waste)]
     if as_json:
         say_json([asdict(waste) for waste in gone])

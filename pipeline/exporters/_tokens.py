@@ -5,6 +5,7 @@ row, so that a batch's documents are new offsets over the same buffers: nothing 
 these must say the same.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +89,7 @@ def _index(artifact: Artifact, split: str) -> tuple[Ints, npt.NDArray[np.int32]]
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     try:
-        with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+        with pa.memory_map(os.fspath(path)) as file, pa.ipc.open_stream(file) as stream:
             yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         raise BrokenArtifact(f"{path}: cannot be read ({' '.join(str(error).split())}). {VERIFY}") from error

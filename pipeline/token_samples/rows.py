@@ -4,6 +4,7 @@ A stretch is neighbouring tokens of one document that are all supervised or all 
 of it. Bytes that are no character, as where a window was cut inside one, are shown as `\\xe2`.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -76,7 +77,7 @@ def token_files(artifact: Artifact, split: str) -> list[Path]:
 def batches(file: Path) -> Iterator[pa.RecordBatch]:
     """Yield the batches of an Arrow file, mapped and not copied; raises `BrokenArtifact` where it is damaged or gone."""
     try:
-        with pa.memory_map(str(file)) as mapped, pa.ipc.open_stream(mapped) as stream:
+        with pa.memory_map(os.fspath(file)) as mapped, pa.ipc.open_stream(mapped) as stream:
             yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         why = " ".join(str(error).split())

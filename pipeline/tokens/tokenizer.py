@@ -106,7 +106,7 @@ def reopened(folder: Path) -> Tokenizer:
     config = json.loads((folder / "tokenizer_config.json").read_bytes())
     template = folder / "chat_template.jinja"
     return Tokenizer(
-        _plain(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))),
+        _plain(tokenizers.Tokenizer.from_file(os.fspath(folder / "tokenizer.json"))),
         {role: token for role, token in sorted(config.items()) if role.endswith("_token") and token is not None},
         template.read_bytes().decode() if template.exists() else None,
     )

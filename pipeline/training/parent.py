@@ -1,6 +1,7 @@
 """A tokenize artifact -> its rows and its tokenizer, as training takes them; what is damaged is named."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def _reading(parent: Artifact, part: str) -> Iterator[str]:
     """Give the folder of a part, and name it where it is damaged or gone; raises `BrokenArtifact`."""
     folder = parent.path / part
     try:
-        yield str(folder)
+        yield os.fspath(folder)
     except Exception as error:  # what comes depends on the file that is broken, down to bare Exception
         why = " ".join(str(error).split()) if folder.is_dir() else "no such folder"
         raise BrokenArtifact(f"{folder}: cannot be read ({why}). `prep verify {parent.ref}` lists what is broken.") from error
