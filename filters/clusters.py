@@ -31,18 +31,28 @@ def buckets(keys: Hashes, eligible: Flags, first: int = 0) -> Buckets:
     Buckets(members=array([0, 2]), offsets=array([0, 2]))
     """
     rows = np.flatnonzero(eligible)
-    members, sizes = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for place in range(keys.shape[1]):
-        column = keys[rows, place]
-        order = np.argsort(column, kind="stable")
-        starts = np.flatnonzero(np.concatenate([[True], column[order][1:] != column[order][:-1]])) if len(rows) else order
-        counts = np.diff(np.append(starts, len(rows)))
-        wanted = counts > 1
-        if first:
-            wanted &= rows[order[np.append(starts[1:], len(rows)) - 1]] >= first  # the last member: they stand in order
-        members.append(rows[order[np.repeat(wanted, counts)]])
-        sizes.append(counts[wanted])
+    found = [buckets_of(keys[rows, place], rows, first) for place in range(keys.shape[1])]
+    sizes = [np.zeros(0, dtype=np.int64), *(np.diff(one.offsets) for one in found)]
+    members = [np.zeros(0, dtype=np.int64), *(one.members for one in found)]
     return Buckets(np.concatenate(members), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64))
+
+
+def buckets_of(keys: Hashes, documents: Ints, first: int = 0) -> Buckets:
+    """Group documents, which stand in order, by one key each, in order of the keys; left out are the same as in `buckets`.
+
+    >>> buckets_of(np.array([7, 5, 7], dtype=np.uint64), np.array([10, 11, 19]))
+    Buckets(members=array([10, 19]), offsets=array([0, 2]))
+    """
+    order = np.argsort(keys, kind="stable")
+    sorted_ = keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], sorted_[1:] != sorted_[:-1]])) if len(keys) else order
+    ends = np.append(starts[1:], len(keys))[: len(starts)]
+    counts = ends - starts
+    wanted = counts > 1
+    if first:
+        wanted &= documents[order[ends - 1]] >= first  # the last member: they stand in order
+    members = documents[order[np.repeat(wanted, counts)]]
+    return Buckets(members, np.concatenate([[0], np.cumsum(counts[wanted])]).astype(np.int64))
 
 
 @kernel

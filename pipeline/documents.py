@@ -6,7 +6,8 @@ A reader yields `Rows` (columns of a source as they are), `Rejection`s (what it 
     text   id, text, source, ...            one web page, row or file
     chat   id, messages, source, ...        messages: list<struct<role, content>>; where there are tool calls `FULL_MESSAGES`
 
-Strings have 64-bit offsets (`large_string`), so a batch may hold more than 2 GiB and a kernel knows one width only.
+Strings have 64-bit offsets (`large_string`), so a batch may hold more than 2 GiB and a kernel knows one width only. A single
+text has less: `LONGEST` bytes are the most that a cell of a Parquet file holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ Kind = Literal["text", "chat"]
 Part = Literal["conversation", "prompt", "response"]
 Offsets = npt.NDArray[np.int64]
 
+LONGEST = (1 << 31) - 1  # bytes of a text
 STRING = pa.large_string()
 BINARY = pa.large_binary()
 MESSAGES = pa.list_(pa.struct([pa.field("role", STRING, nullable=False), pa.field("content", STRING, nullable=False)]))

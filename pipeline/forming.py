@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.conversations.settle import Repaired, settle
-from pipeline.documents import CORE, STRING, Kind, Rejection, Rows, schema
+from pipeline.documents import CORE, LONGEST, STRING, Kind, Rejection, Rows, schema
 from pipeline.errors import SourceError, did_you_mean
 from pipeline.places import Places
 from pipeline.sources import Source
+
+TOO_LONG = f"the text has more than {LONGEST} bytes"
 
 
 def form(
@@ -136,10 +138,9 @@ def _template(source: Source, text_column: str) -> list[tuple[str, str | None]]:
 
 
 def _why_no_text(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0)
-    return pc.if_else(
-        pc.is_null(text), "the text is NULL", pc.if_else(empty, "the text is empty", pa.scalar(None, pa.string()))
-    )
+    empty = pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text))
+    long = pc.if_else(pc.greater(pc.binary_length(text), LONGEST), TOO_LONG, pa.scalar(None, pa.string()))
+    return pc.if_else(pc.is_null(text), "the text is NULL", pc.if_else(empty, "the text is empty", long))
 
 
 def _ids(source: Source, rows: Rows, id_column: str | None) -> tuple[pa.ChunkedArray, pa.Scalar | pa.ChunkedArray]:

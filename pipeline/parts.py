@@ -14,6 +14,7 @@ from pipeline.errors import SourceError
 from pipeline.forming import as_text
 from pipeline.sources import Source
 from pipeline.timing import timed
+from pipeline.writing import write_parquet
 
 SHARD_BYTES = 32 << 20  # documents in memory; a shard is written as soon as it has so many
 MOST_REASONS = 1000  # different ones that are counted apart; rejected/ has them all
@@ -70,8 +71,7 @@ class Parts:
         self._flush()
         self._flush_rejected()
         if self.remarks:
-            with atomic(self.work / f"{self.task:05}.remarks.parquet") as temporary:
-                pq.write_table(_table(self.remarks, REMARKS), temporary, compression="zstd")
+            write_parquet(_table(self.remarks, REMARKS), self.work / f"{self.task:05}.remarks.parquet")
         return self.counts
 
     @timed("write")
@@ -79,16 +79,16 @@ class Parts:
         if self.tables:
             table = pa.concat_tables(self.tables).combine_chunks()
             self.counts["kept"] += table.num_rows
-            with atomic(self.work / f"{self.task:05}-{self.counts['parts']:05}.parquet") as temporary:
-                pq.write_table(table, temporary, compression="zstd")
+            self.tables = []
+            write_parquet(table, self.work / f"{self.task:05}-{self.counts['parts']:05}.parquet")
             self.counts["parts"] += 1
-            self.tables, self.held = [], 0
+            self.held = 0
 
     @timed("write")
     def _flush_rejected(self) -> None:
         if self.rejected:
-            with atomic(self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet") as temporary:
-                pq.write_table(_table(self.rejected, REJECTED), temporary, compression="zstd")
+            path = self.work / f"{self.task:05}-{self.counts['rejects']:05}.rejected.parquet"
+            write_parquet(_table(self.rejected, REJECTED), path)
             self.counts["rejects"] += 1
             self.rejected, self.rejected_held = [], 0
 
@@ -108,19 +108,19 @@ def mixed(path: str, kind: str, before: str) -> str:
 
 def place(part: Path, path: Path, schema: pa.Schema | None) -> None:
     """Give a part its place in the artifact; with a schema, its rows are cast to it."""
+    if schema is not None:
+        table = pq.read_table(part)
+        columns = [
+            _as(table[field.name], field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ]
+        write_parquet(pa.table(columns, schema=schema), path)
+        return
     with atomic(path) as temporary:
-        if schema is None:
-            try:
-                temporary.hardlink_to(part)
-            except OSError:  # a file system without hard links, or a full one: copying tells which
-                shutil.copyfile(part, temporary)
-        else:
-            table = pq.read_table(part)
-            columns = [
-                _as(table[field.name], field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
-                for field in schema
-            ]
-            pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+        try:
+            temporary.hardlink_to(part)
+        except OSError:  # a file system without hard links, or a full one: copying tells which
+            shutil.copyfile(part, temporary)
 
 
 def _as(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:

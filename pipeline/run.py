@@ -42,6 +42,7 @@ class Run:
     store: Store
     engine: Engine
     progress: Progress = field(default_factory=Silent)
+    memory: int | None = None  # bytes that all processes may hold; bounds what a step over all shards holds before it spills
 
     def answered(self, identity: Identity, name: str) -> Artifact | None:
         """Return the artifact that an equal run left, and say so; None where there is none."""

@@ -23,7 +23,7 @@ HASHED = 128 << 10  # bytes hashed at a time; `hashlib.file_digest` clears 256 K
 LOGS = ("-wal", "-journal")  # of an SQLite database that is in use
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One file to read: the name its documents' ids begin with, and where it lies."""
 

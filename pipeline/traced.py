@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.engine import Engine
+from pipeline.engine.memory import Weighed
 from pipeline.run import Progress
 from pipeline.timing import Measured, Timed
 from pipeline.trace import Trace
@@ -28,8 +29,11 @@ class Traced:
 
     def map(self, task: Callable[[Item], Answer], items: Iterable[Item]) -> Generator[Answer, None, None]:
         """Run a task for each item, in order, as the engine does."""
-        function = getattr(getattr(task, "func", task), "__name__", "task").strip("_")
-        timed: Callable[[tuple[int, Item]], Measured[Answer]] = Timed(task)
+        bare = task.task if isinstance(task, Weighed) else task
+        function = getattr(getattr(bare, "func", bare), "__name__", "task").strip("_")
+        timed: Callable[[tuple[int, Item]], Measured[Answer]] = Timed(bare)
+        if isinstance(task, Weighed):
+            timed = Weighed(timed, lambda numbered: task.need(numbered[1]))
         answers: Any = self.engine.map(timed, list(enumerate(items)))
         with contextlib.closing(answers):
             for answer, record in answers:

@@ -70,11 +70,11 @@ def _matches(pattern: regex.Pattern[str], text: str, seconds: float) -> list[tup
     found = [match.span() for match in pattern.finditer(text, timeout=seconds) if match.start() < match.end()]
     if not found or text.isascii():
         return found
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    escaped = (codes >= 0xDC80) & (codes <= 0xDCFF)  # a broken byte
-    widths = np.where(escaped, 1, 1 + (codes >= 0x80) + (codes >= 0x800) + (codes >= 0x10000))
-    at = np.concatenate([[0], np.cumsum(widths)])
-    return [(int(at[start]), int(at[end])) for start, end in found]
+    at, before, bytes_ = {0: 0}, 0, 0
+    for place in sorted({place for span in found for place in span}):
+        bytes_ += len(text[before:place].encode("utf-8", "surrogateescape"))
+        at[place], before = bytes_, place
+    return [(at[start], at[end]) for start, end in found]
 
 
 def _candidates(texts: Texts, patterns: Sequence[str], ignore_case: bool) -> Iterable[list[int]]:

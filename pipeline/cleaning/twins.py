@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import clusters
 from pipeline.artifacts import Artifact, remembered
 from pipeline.cleaning.looking import look, part_of
 from pipeline.cleaning.plan import BEST, Step, measures
-from pipeline.cleaning.search import MOST_SETS, Place, Search, buckets, chunks, sets, twins
+from pipeline.cleaning.search import Place, Search, sets, twins
 from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import STRING, flat_text, ledger
 from pipeline.errors import FilterError
+from pipeline.exchange import buckets, order, parts
 from pipeline.run import Run
 from pipeline.timing import phase, timed
 
@@ -85,9 +85,9 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
     """
 
     def work() -> dict[str, Any]:
-        candidates, bands = _candidates(search, gone, run)
+        candidates = _candidates(search, gone, run)
         offsets = _write_sets(search, candidates, run)
-        twin, similarity = _twins_of(search, candidates, offsets, bands, run)
+        twin, similarity = _twins_of(search, candidates, offsets, run)
         others = int(np.searchsorted(candidates, search.starts()[search.others]))
         count = {
             "step": search.step.number,
@@ -104,62 +104,47 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
     return remembered(search.file("found.json"), work)
 
 
-def _candidates(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> tuple[Ints, int]:
-    """Group all documents by their keys; return those that share a bucket with another one, and the number of bands."""
+def _candidates(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> Ints:
+    """Group all documents by their keys; return those that share a bucket with another one."""
     eligible = search.gathered("eligible")
-    eligible[search.starts()[search.others] :] &= ~gone
-    save(eligible, search.file("eligible.npy"), durable=False)
-    bands = np.load(search.places[0].file(f"keys-{search.step.number}.npy"), mmap_mode="r").shape[0]
-    tasks = min(bands, run.engine.workers, len(search.places))
-    groups = [group.tolist() for group in np.array_split(np.arange(bands), tasks)]
-    search.map(run, buckets, groups)
-    candidates = np.unique(np.concatenate([np.load(search.file(f"candidates-{group[0]}.npy")) for group in groups]))
-    save(candidates, search.file("candidates.npy"), durable=False)
-    return candidates, bands
+    eligible[search.exchange.first :] &= ~gone
+    save(eligible, search.exchange.file("eligible.npy"), durable=False)
+    return buckets.find(search.exchange, run.engine.workers, partial(search.map, run))
 
 
 def _write_sets(search: Search, candidates: Ints, run: Run) -> Ints:
     """Have the sets of all candidates made; return where each one's begins among them."""
     bounds = np.searchsorted(candidates, search.starts())
-    sizes = search.map(run, sets, list(enumerate(pairwise(bounds.tolist()))))
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
-    save(offsets, search.file("offsets.npy"), durable=False)
-    return offsets
+    return parts.write_offsets(
+        search.exchange, search.map(run, partial(sets, search), list(enumerate(pairwise(bounds.tolist()))))
+    )
 
 
-def _twins_of(search: Search, candidates: Ints, offsets: Ints, bands: int, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _twins_of(search: Search, candidates: Ints, offsets: Ints, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
     """Return for each candidate its twin among them (-1: it stays), and their similarity.
 
     Candidates that no bucket connects, directly or through others, are no business of one task.
     """
-    starts = _write_order(search, candidates, bands)
-    order = np.load(search.file("order.npy"))
+    starts = order.write(search.exchange, _rank(search, candidates))
+    places = np.load(search.exchange.file("order.npy"))
     twin, similarity = np.full(len(candidates), -1, dtype=np.int64), np.zeros(len(candidates))
-    sizes = np.add.reduceat(np.diff(offsets)[order], starts[:-1]) if len(order) else order
-    most = min(MOST_SETS, int(offsets[-1]) // (2 * run.engine.workers))
-    parts = [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes, most)]
-    for (first, last), found in zip(parts, search.map(run, twins, parts), strict=True):
-        twin[order[first:last]], similarity[order[first:last]] = found
+    cuts = parts.cut(search.exchange, offsets, starts, run.engine.workers)
+    for (first, last), found in zip(cuts, search.map(run, partial(twins, search), cuts), strict=True):
+        twin[places[first:last]], similarity[places[first:last]] = found
     return twin, similarity
 
 
-@phase("order")
-def _write_order(search: Search, candidates: Ints, bands: int) -> Ints:
-    """Write each candidate's buckets, and the candidates by rank, those connected together; return where these groups start."""
-    members = [np.searchsorted(candidates, np.load(search.file(f"members-{band}.npy"))) for band in range(bands)]
-    sizes = [np.diff(np.load(search.file(f"bounds-{band}.npy"))) for band in range(bands)]
-    together, bounds = np.concatenate(members), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
-    for name, array in zip(("buckets", "bounds"), clusters.by_document(together, bounds, len(candidates)), strict=True):
-        save(array, search.file(f"{name}.npy"), durable=False)
-    parent = np.arange(len(candidates))
-    clusters.connect(together, bounds, parent)
-    score = search.gathered("scores")[candidates]
-    score[: np.searchsorted(candidates, search.starts()[search.others])] = np.inf  # those of other artifacts come first
+def _rank(search: Search, candidates: Ints) -> Ints:
+    """Return each candidate's place among all by its score; those of other artifacts come first."""
+    score, starts = np.empty(len(candidates)), search.starts()
+    for place, (low, high), (first, last) in zip(
+        search.places, pairwise(starts.tolist()), pairwise(np.searchsorted(candidates, starts).tolist()), strict=True
+    ):
+        own = np.load(place.file(f"scores-{search.step.number}.npy"), mmap_mode="r")
+        score[first:last] = np.inf if high <= search.exchange.first else own[candidates[first:last] - low]
     rank = np.empty(len(candidates), dtype=np.int64)
     rank[np.argsort(-score, kind="stable")] = np.arange(len(rank))
-    order, starts = clusters.in_order(clusters.roots(parent), rank)
-    save(order, search.file("order.npy"), durable=False)
-    return starts
+    return rank
 
 
 def _largest(twin: Ints, others: int) -> int:

@@ -5,6 +5,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ def stage_options(command: Command) -> Command:
         from pipeline.artifacts import Store
         from pipeline.cli.interrupts import interruptible
         from pipeline.engine.choice import engine
+        from pipeline.engine.memory import bytes_of
         from pipeline.progress import Terminal
         from pipeline.run import Run
 
@@ -57,12 +59,13 @@ def stage_options(command: Command) -> Command:
         if not _on_this_machine(given["engine"], told["address"]):
             opened.ensure_shared()
         told |= {"options": given.pop("engine_options"), "stages": PARALLEL.get(command.__name__, ())}
-        trace = given.pop("trace")
+        trace, said = given.pop("trace"), given.pop("memory")
+        memory = said and bytes_of(said)
         with (
             interruptible(),
             Terminal(quiet=quiet) as terminal,
-            engine(given.pop("engine"), opened.root, **told) as chosen,
-            _traced(Run(opened, chosen, terminal), trace, as_json=given["as_json"]) as run,
+            engine(given.pop("engine"), opened.root, **told, memory=memory, tell=terminal.say) as chosen,
+            _traced(Run(opened, chosen, terminal, memory), trace, as_json=given["as_json"]) as run,
         ):
             command(run=run, **given)
 
@@ -70,6 +73,7 @@ def stage_options(command: Command) -> Command:
         click.option("--name", help="The artifact's name; by default the first source's, or the parent's."),
         click.option("--config", type=click.Path(exists=True, dir_okay=False), help="A recipe; the stage takes its section."),
         click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time; by default one a core."),
+        click.option("--memory", metavar="SIZE", help="What all processes may hold together: 2GB; by default no bound."),
         click.option("--engine", type=click.Choice(ENGINES), default="local", show_default=True, help="Who does the work."),
         click.option("--address", help="The cluster: ray's host:port, ray://host:port or auto; dask's tcp://host:port."),
         click.option("--engine-options", multiple=True, metavar="KEY=VALUE", help="Slurm's: partition=cpu, timeout_min=60 ..."),
@@ -96,13 +100,12 @@ def _traced(run: "Run", path: str | None, *, as_json: bool) -> "Iterator[Run]":
         yield run
         return
     from pipeline.progress import table
-    from pipeline.run import Run
     from pipeline.trace import COLUMNS, Trace
     from pipeline.traced import Traced, Watched
 
     with Trace(Path(path), sys.argv[1:]) as trace:
         click.get_current_context().obj = trace
-        yield Run(run.store, Traced(run.engine, trace), Watched(run.progress, trace))
+        yield replace(run, engine=Traced(run.engine, trace), progress=Watched(run.progress, trace))
     if not as_json:
         table(COLUMNS, [["" if row[name] is None else row[name] for name in COLUMNS] for row in trace.profile()])
     run.progress.say(f"timeline: {path}; https://ui.perfetto.dev opens it")

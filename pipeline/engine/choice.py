@@ -1,6 +1,6 @@
 """The name of an engine, and what it is told -> the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,17 +20,22 @@ class Closes(Engine, Protocol):
 
 def engine(
     name: str, store: Path, *, workers: int | None = None, address: str | None = None, options: Sequence[str] = (),
-    stages: Sequence[str] = (),
+    stages: Sequence[str] = (), memory: int | None = None, tell: Callable[[str], None] | None = None,
 ) -> AbstractContextManager[Any]:  # fmt: skip
     """Return an engine, to be entered with `with`; raises `UsageError` for what it cannot be told, or where it cannot be used.
 
     `options` are `key=value` pairs; `stages` are those that will be run, so that their code can be made ready.
+    `memory` bounds the processes of the local engine, in bytes; `tell` is told where it cannot be kept.
     """
     if address and name not in ("ray", "dask"):
         raise UsageError(f"--address is for a cluster of ray or dask, and --engine is {name}. Take it out.")
     if options and name != "slurm":
         raise UsageError(f"--engine-options are for slurm, and --engine is {name}. Take them out.")
-    return closing(Local(workers, stages) if name == "local" else _cluster(name, store, workers, address, options))
+    if memory and name != "local":
+        raise UsageError(f"--memory bounds the processes of this machine, and --engine is {name}. Take it out.")
+    return closing(
+        Local(workers, stages, memory, tell) if name == "local" else _cluster(name, store, workers, address, options)
+    )
 
 
 def _cluster(name: str, store: Path, workers: int | None, address: str | None, options: Sequence[str]) -> Closes:

@@ -1,5 +1,9 @@
-"""The local engine: worker processes on this machine; a single worker, or a single item, is done in this process."""
+"""The local engine: worker processes on this machine; a single worker, or a single item, is done in this process.
 
+Where memory is bounded, as many tasks run at a time as have room (see `memory`).
+"""
+
+import contextlib
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -8,9 +12,11 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from typing import Any, TypeVar
 
 from pipeline.engine.cores import one_core
+from pipeline.engine.memory import TWO, Admission, done_and_released, in_words, needs, processes, room
 from pipeline.engine.order import in_order
 from pipeline.errors import WorkerDied
 
@@ -19,10 +25,20 @@ Answer = TypeVar("Answer")
 
 
 class Local:
-    """Runs tasks on this machine's cores; workers are born with the code of the `stages` that are told."""
+    """Runs tasks on this machine's cores; workers are born with the code of the `stages` that are told.
 
-    def __init__(self, workers: int | None = None, stages: Sequence[str] = ()) -> None:
-        self.workers = workers or len(os.sched_getaffinity(0))
+    Of a bound on `memory` that a task cannot keep, the first time, `tell` is told.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        stages: Sequence[str] = (),
+        memory: int | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self.workers = 1 if memory and memory < TWO else workers or len(os.sched_getaffinity(0))
+        self._memory, self._tell = memory, tell
         self._pool: ProcessPoolExecutor | None = None
         if self.workers > 1:
             code = [f"pipeline.stages.{stage}" for stage in stages]
@@ -36,12 +52,18 @@ class Local:
     def map(self, task: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Run a task for each item, in order; at most two items a worker are under way, so answers do not pile up."""
         todo = list(items)
-        if self.workers == 1 or len(todo) <= 1:
-            yield from map(task, todo)
+        weights = needs(task, todo) if self._memory else [0] * len(todo)
+        workers = self._workers_for(weights)
+        done = partial(done_and_released, task) if self._memory else task
+        if workers == 1 or len(todo) <= 1:
+            yield from map(done, todo)
             return
+        most = Admission(weights, workers, room(self._memory, workers) if self._memory else 0)
         pool = self._started()
         try:
-            yield from in_order(lambda item: pool.submit(task, item), todo, lambda: 2 * self.workers, _end)
+            with contextlib.closing(in_order(lambda item: pool.submit(done, item), todo, most, _end)) as answers:
+                for most.done, answer in enumerate(answers, 1):
+                    yield answer
         except KeyboardInterrupt:
             _kill(pool)
             raise
@@ -54,6 +76,22 @@ class Local:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def _workers_for(self, weights: Sequence[int]) -> int:
+        """Return how many workers memory leaves for some tasks; tell of one that it does not leave enough for."""
+        largest = max(weights, default=0)
+        if self._memory is None or not largest:
+            return self.workers
+        if largest > room(self._memory, 1) and self._tell:
+            self._tell(
+                f"--memory {in_words(self._memory)} cannot be kept: a task takes some {in_words(largest)} beside prep itself. "
+                f"It runs alone; a smaller shard or document would need less."
+            )
+            self._tell = None
+        workers = processes(self._memory, weights, self.workers)
+        if workers == 1:
+            self.close()  # the driver needs what they hold
+        return workers
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:

@@ -74,7 +74,7 @@ def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
             texts, offsets, _ = flat_text(documents)
             near_duplicates.write_keys(texts, offsets, place)
             ids.append(near_duplicates.hashed(one_chunk(documents["id"])))
-        groups = near_duplicates.near(places, SIMILARITY)
+        groups = near_duplicates.near(places, SIMILARITY, places[0].parent)
     return near_duplicates.held_out(np.concatenate(ids), groups, share)
 
 

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.documents import STRING, Found, Rejection, Remark, Rows
+from pipeline.documents import LONGEST, STRING, Found, Rejection, Remark, Rows
 from pipeline.places import Places
 from pipeline.readers._encodings import Encoding, chosen, is_utf8, original, recoded
-from pipeline.sources import Source, blocks_of
+from pipeline.sources import Source, blocks_of, size_of
+from pipeline.unpacking import packed_as
 
 SUFFIXES = (".txt", ".md", ".markdown", ".rst")
 
@@ -22,7 +23,8 @@ Split = Literal["file", "paragraphs", "lines"]
 Ints = npt.NDArray[np.int64]
 
 BLOCK = 4 << 20
-LONGEST = 256 << 20  # bytes of a document
+LONGEST_PART = 256 << 20  # bytes of a line or a paragraph
+KEPT = 64 << 20  # bytes of what is too long in a rejection; it takes many
 DAMAGE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 CUT = "the file cannot be read to its end"
 MARK = "\ufeff"
@@ -33,8 +35,8 @@ def text(source: Source, *, split: Split = "file", encoding: str = "") -> Iterat
 
     A paragraph ends at a blank line; a row's place is its first line, from 1. The encoding, where it is not set, is UTF-8, or
     UTF-16 and UTF-32 by mark or form, else told by the bytes, which a `Remark` says. Rejected are a file with NUL bytes, which
-    is no text, one of more than 256 MiB where it is one document, a longer line or paragraph, one that is not in the encoding,
-    and what is cut.
+    is no text, one of 2 GiB or more where it is one document, a line or paragraph of more than 256 MiB, one that is not in the
+    encoding, and what is cut; all of them with their bytes, what is too long piece by piece.
     """
     blocks = blocks_of(source, BLOCK)
     start = next(blocks, b"")
@@ -45,31 +47,69 @@ def text(source: Source, *, split: Split = "file", encoding: str = "") -> Iterat
     if told.how:
         yield Remark(str(told))
     pieces = chain([start], blocks)
-    yield from _whole(pieces, told) if split == "file" else _parts(pieces, told, split)
+    yield from _whole(source, pieces, told) if split == "file" else _parts(pieces, told, split)
 
 
-def _whole(pieces: Iterator[bytes], encoding: Encoding) -> Iterator[Rows | Rejection]:
-    held, size = [], 0
+def _whole(source: Source, pieces: Iterator[bytes], encoding: Encoding) -> Iterator[Rows | Rejection]:
+    held = bytearray()  # grows in place, where joined blocks would be there twice
+    size = size_of(source) if source.part is None and not packed_as(source.path) else 0
+    try:
+        while max(size, len(held)) <= LONGEST:
+            piece = next(pieces, None)
+            if piece is None:
+                yield _document(held, encoding)
+                return
+            held += piece
+    except DAMAGE as error:
+        yield Rejection("", f"{CUT} ({error})", bytes(held))
+        return
+    yield from _too_long(held, pieces)
+
+
+def _document(raw: bytearray, encoding: Encoding) -> Rows | Rejection:
+    """Return a file's text as a row."""
+    try:
+        content = raw if encoding.name == "utf-8" else raw.decode(encoding.name).removeprefix(MARK).encode()
+        text = _utf8(content)
+    except UnicodeDecodeError as error:
+        return Rejection("", f"the file is not {error.encoding} ({error.reason} at byte {error.start})", bytes(raw))
+    if len(content) > LONGEST:
+        return Rejection("", f"in UTF-8 the text has {len(content)} bytes, too many for a document", bytes(raw))
+    if 0 in content:
+        return Rejection("", "the file is no text: it has NUL bytes", bytes(raw))
+    return Rows(pa.table([text], schema=SCHEMA), [""])
+
+
+def _utf8(raw: bytes | bytearray) -> pa.LargeStringArray:
+    """Return UTF-8 as a string without its mark, nothing copied; raises `UnicodeDecodeError` for what is none."""
+    first = len(MARK.encode()) if raw.startswith(MARK.encode()) else 0
+    bounds = pa.py_buffer(np.array([first, len(raw)]))
+    text = pa.LargeStringArray.from_buffers(1, bounds, pa.py_buffer(raw))
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        raw.decode()
+        raise
+    return text
+
+
+def _too_long(held: bytearray, pieces: Iterator[bytes]) -> Iterator[Rejection]:
+    """Yield a file that is too long for a document, some bytes at a time."""
+    why = f"the file has more than {LONGEST} bytes, too many for a document. Set `split: lines` or `paragraphs`."
+    at = 0
     try:
         for piece in pieces:
-            held.append(piece)
-            size += len(piece)
-            if size > LONGEST:
-                yield Rejection("", f"the file has more than {LONGEST >> 20} MiB. Set `split: lines` or `paragraphs`.", b"")
-                return
+            held += piece
+            while len(held) > KEPT:
+                yield Rejection(f"bytes {at}-{at + KEPT - 1}", why, bytes(held[:KEPT]))
+                del held[:KEPT]
+                at += KEPT
     except DAMAGE as error:
-        yield Rejection("", f"{CUT} ({error})", b"".join(held))
-        return
-    raw = b"".join(held)
-    try:
-        content = raw.decode(encoding.name).removeprefix(MARK)
-    except UnicodeDecodeError as error:
-        yield Rejection("", f"the file is not {error.encoding} ({error.reason} at byte {error.start})", raw)
-        return
-    if "\0" in content:
-        yield Rejection("", "the file is no text: it has NUL bytes", raw)
-        return
-    yield Rows(pa.table([pa.array([content], STRING)], schema=SCHEMA), [""])
+        why = f"{why[:-1]}; {CUT} ({error})"
+    while held:
+        yield Rejection(f"bytes {at}-{at + min(KEPT, len(held)) - 1}", why, bytes(held[:KEPT]))
+        del held[:KEPT]
+        at += KEPT
 
 
 def _parts(pieces: Iterator[bytes], encoding: Encoding, split: Split) -> Iterator[Rows | Rejection]:
@@ -80,15 +120,16 @@ def _parts(pieces: Iterator[bytes], encoding: Encoding, split: Split) -> Iterato
         for block in chain([next(blocks, b"").removeprefix(MARK.encode())], blocks):
             held.append(block)
             size += len(block)
-            if size < min(len(rest), LONGEST - len(rest)):  # as much again: so a long line is split twice, not often
+            if size < min(len(rest), LONGEST_PART - len(rest)):  # as much again: so a long line is split twice, not often
                 continue
             parts = _cut(b"".join([rest, *held]), split, line, whole=False)
             held, size = [], 0
             yield from _rows(parts, encoding, broken_off)
             broken_off &= not len(parts.starts)
             rest, line = parts.data[parts.rest :], parts.line
-            if len(rest) > LONGEST:
-                yield Rejection(str(line), f"{LONGEST >> 20} MiB without an end; they stay in the file", b"")
+            if len(rest) > LONGEST_PART:
+                error = f"more than {LONGEST_PART >> 20} MiB without an end; here they are"
+                yield Rejection(str(line), error, original(rest, encoding.name))
                 rest, broken_off = b"", True
     except DAMAGE as error:
         damage = f"{CUT} ({error})"

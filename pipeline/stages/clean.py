@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.artifacts import Artifact, Draft, Identity, Store, atomic, read_schema, read_shard, remembered
+from pipeline.artifacts import Artifact, Draft, Identity, Store, read_schema, read_shard, remembered
 from pipeline.cleaning import recurring, twins
 from pipeline.cleaning.actions import act
 from pipeline.cleaning.answers import Answers, answers_folder
@@ -36,9 +35,12 @@ from pipeline.cleaning.plan import Step, plan
 from pipeline.cleaning.search import Place, Search
 from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import kind_of
+from pipeline.engine.memory import Weighed
 from pipeline.errors import RecipeError, TooMuchRemoved
+from pipeline.exchange import most_of
 from pipeline.run import Run, versions
 from pipeline.timing import phase, timed
+from pipeline.writing import HUGE, shard_size, write_parquet
 
 VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
 WAITING = ("duplicates", "recurring")
@@ -138,7 +140,7 @@ def _cleaned(parent: Artifact, planned: list[Step], draft: Draft, run: Run) -> A
     counts: list[dict[str, Any]] = [_count(step) for step in planned]
     kept = 0
     for current in _passes(planned):
-        task = partial(_pass_shard, cleaning, current)
+        task = Weighed(partial(_pass_shard, cleaning, current), _need)
         label = f"clean, pass {current.number + 1}"
         answers = list(run.progress.track(label, run.engine.map(task, list(enumerate(shards))), len(shards)))
         _add(counts, [count for answer in answers for count in answer["counts"]])
@@ -167,6 +169,12 @@ def _passes(steps: list[Step]) -> list[Pass]:
         else:
             alone = [*alone, *run]
     return [*passes, Pass(len(passes), before, alone, [])]
+
+
+def _need(item: tuple[int, Path]) -> int:
+    """Return the bytes that a task holds for a shard, as measured; patterns decode a huge document whole."""
+    rows, size = shard_size(item[1])
+    return (40 << 20) + 600 * rows + (10 if size > HUGE else 4) * size
 
 
 def _pass_shard(cleaning: Cleaning, current: Pass, item: tuple[int, Path]) -> dict[str, Any]:
@@ -258,7 +266,7 @@ def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]
     for step in current.behind:
         others = [run.store.find(ref) for ref in step.bounds["against"]]
         places = twins.foreign(step, others, work / f"against-{step.number}", run) if others else []
-        search = Search(step, [*places, *own], len(places), work)
+        search = Search(step, [*places, *own], len(places), work, most_of(run.memory))
         counts.append(twins.find(search, gone, run))
         gone = gone | twins.gone(search)
     return counts
@@ -279,12 +287,7 @@ def _finish(cleaning: Cleaning, passage: Passage, last: int, shard: int, parent:
         values = measured(cleaning.steps, lambda step: read(cleaning.measured(shard, step)), ids)
         tables["measures"] = values
     with ThreadPoolExecutor(2) as disk:  # one is packed while the disk takes another
-        list(disk.map(lambda part: _write_parquet(tables[part], cleaning.draft / part / f"{shard:05}.parquet"), tables))
-
-
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        list(disk.map(lambda part: write_parquet(tables[part], cleaning.draft / part / f"{shard:05}.parquet"), tables))
 
 
 def _count(step: Step) -> dict[str, Any]:

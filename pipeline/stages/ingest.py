@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
-from pipeline.documents import STRING
+from pipeline.documents import LONGEST, STRING
+from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError
 from pipeline.parts import Parts, mixed, place, unified
 from pipeline.readers.live_database.address import LiveSource
@@ -33,8 +34,9 @@ from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, ensure_unchanged, hashed, size_of
 from pipeline.timing import phase
 
-VERSION = 6  # of what the stage and the readers make of a source; it enters the fingerprint
+VERSION = 7  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
+TASK_HOLDS = 240 << 20  # bytes, as measured with workers that read JSONL, Parquet and CSV
 MOST_SAID = 5  # sources of which is told how they were read
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("settings", STRING)])
@@ -78,15 +80,13 @@ def ingest(
 
 
 def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: Settings) -> Artifact:
-    sources, hashes = _hashed([source for source, _ in planned], run)
-    planned = [(source, settings) for source, (_, settings) in zip(sources, planned, strict=True)]
-    rows = [[source.name, source.format, digest, settings] for (source, settings), digest in zip(planned, hashes, strict=True)]
-    identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), _digest(rows))
+    hashes = _hash_in_place(planned, run)
+    identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), _digest(planned, hashes))
     if known := run.answered(identity, name):
         return known
     with run.store.draft(identity, name) as draft:
         tasks = list(_tasks(planned))
-        answers = run.engine.map(partial(_read, draft.work), list(enumerate(tasks)))
+        answers = run.engine.map(Weighed(partial(_read, draft.work), _need), list(enumerate(tasks)))
         parts = list(_one_kind(run.progress.track("ingest", answers, len(tasks))))
         kept, rejected = sum(part["kept"] for part in parts), sum(part["rejected"] for part in parts)
         if not kept:
@@ -125,12 +125,19 @@ def _on_disk(planned: list[tuple[Source, Settings]], run: Run) -> Iterator[list[
         yield local
 
 
-def _hashed(sources: list[Source], run: Run) -> tuple[list[Source], list[str]]:
-    """Return the sources as they were when they were hashed, and their hashes."""
-    groups = [sources[at : at + TASK_SOURCES] for at in range(0, len(sources), TASK_SOURCES)]
-    answers = run.progress.track("ingest, hashing", run.engine.map(_hash_all, groups), len(groups))
-    done = [answer for group in answers for answer in group]
-    return [source for source, _ in done], [digest for _, digest in done]
+def _hash_in_place(planned: list[tuple[Source, Settings]], run: Run) -> list[str]:
+    """Put the sources, as they were when they were hashed, in the place of those that were planned; return their hashes.
+
+    A million of small files would be held twice otherwise.
+    """
+    cuts = range(0, len(planned), TASK_SOURCES)
+    groups = [[source for source, _ in planned[at : at + TASK_SOURCES]] for at in cuts]
+    hashes: list[str] = []
+    for done in run.progress.track("ingest, hashing", run.engine.map(_hash_all, groups), len(groups)):
+        for source, digest in done:
+            planned[len(hashes)] = source, planned[len(hashes)][1]
+            hashes.append(digest)
+    return hashes
 
 
 def _hash_all(sources: list[Source]) -> list[tuple[Source, str]]:
@@ -141,8 +148,13 @@ def _size(source: Source) -> int:
     return source.size if isinstance(source, LiveSource) else size_of(source)
 
 
-def _digest(rows: list[Any]) -> str:
-    return hashlib.sha256(canonical(rows).encode()).hexdigest()
+def _digest(planned: list[tuple[Source, Settings]], hashes: list[str]) -> str:
+    """Return the hash of the canonical list of all sources, row by row: of a million it would have 300 MB."""
+    content = hashlib.sha256(b"[")
+    for number, ((source, settings), digest) in enumerate(zip(planned, hashes, strict=True)):
+        content.update(("," * (number > 0) + canonical([source.name, source.format, digest, settings])).encode())
+    content.update(b"]")
+    return content.hexdigest()
 
 
 def _tasks(planned: list[tuple[Source, Settings]]) -> Iterator[list[tuple[Source, Settings]]]:
@@ -158,6 +170,12 @@ def _tasks(planned: list[tuple[Source, Settings]]) -> Iterator[list[tuple[Source
         size += own
     if task:
         yield task
+
+
+def _need(item: tuple[int, list[tuple[Source, Settings]]]) -> int:
+    """Return the bytes that a task holds: a part's rows, or a text file that is one document."""
+    texts = [_size(source) for source, settings in item[1] if settings.get("split") == "file"]
+    return TASK_HOLDS + 3 * min(LONGEST, max(texts, default=0))
 
 
 def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[str, Any]:

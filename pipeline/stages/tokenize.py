@@ -28,6 +28,7 @@ from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
 from pipeline.documents import EDITS, flat_text, ledger, ledger_schema
+from pipeline.engine.memory import Weighed
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
 from pipeline.timing import phase, timed
@@ -45,6 +46,7 @@ from pipeline.tokens.parents import Shard, batches, columns_of, reading, shards_
 from pipeline.tokens.rows import SHORTEST, Ints
 from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened
+from pipeline.writing import HUGE, shard_size
 
 VERSION = 5  # of what the stage does with the same settings; it enters the fingerprint
 SLOW = Choice(*["the fast encoder erred"] * 2)
@@ -131,7 +133,7 @@ def tokenize(
         plan = Plan(draft.path, Bounds(sequence_length, train_on, overlong), near, proof.hope(shards))
         answers = _answers(plan, shards, run)
         encoded = gathered([plan.folder(shard.number) for shard in shards])
-        held = layout.held_out(encoded, validation, validation_by, validation_similarity)
+        held = layout.held_out(encoded, validation, validation_by, validation_similarity, draft.work / "near", run)
         places = {parent.ref: number for number, parent in enumerate(parents)}
         names = np.repeat([places[shard.artifact] for shard in shards], encoded.documents)
         times = layout.copies(encoded, names, numbers["epochs"], numbers["mix"], held)
@@ -255,7 +257,9 @@ def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, An
             plan = plan if choice == plan.choice else _again(plan, choice, refused)
         while True:
             try:
-                found = proof.while_it_holds(plan.choice, proving, run.engine.map(partial(_shard, plan), shards))
+                found = proof.while_it_holds(
+                    plan.choice, proving, run.engine.map(Weighed(partial(_shard, plan), _need), shards)
+                )
                 return list(run.progress.track("tokenize", found, len(shards)))
             except (proof.Refused, Unsupported):
                 choice = proving.result()
@@ -288,6 +292,12 @@ def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> C
 def encoder_of(folder: Path, choice: Choice) -> Encoder:
     """Return the encoder of a draft's tokenizer; a worker makes it once."""
     return Encoder(reopened(folder), choice)
+
+
+def _need(shard: Shard) -> int:
+    """Return the bytes that a task holds for a shard, as measured; the encoder is most of what stands in front."""
+    rows, size = shard_size(shard.path)
+    return (100 << 20) + 600 * rows + (7 if size > HUGE else 4) * size
 
 
 def _shard(plan: Plan, shard: Shard) -> dict[str, Any]:

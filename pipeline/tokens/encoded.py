@@ -25,7 +25,6 @@ from pipeline.tokens.packed_rows import SpillWriter
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
 Overlong = Literal["auto", "split", "truncate", "drop", "error"]
-NEAR = "near"
 
 
 class ShardWriter:
@@ -70,7 +69,7 @@ class ShardWriter:
         """Write what near duplicates among all documents are found by."""
         documents = pa.concat_tables([schema.empty_table(), *self._texts])
         texts, offsets, _ = flat_text(documents)
-        split.write_keys(texts, offsets, self.folder / NEAR)
+        split.write_keys(texts, offsets, self.folder / split.NEAR)
 
 
 IDS = pa.schema([pa.field("id", pa.large_string())])

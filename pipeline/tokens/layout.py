@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.run import Run
 from pipeline.timing import phase
 from pipeline.tokens import split
-from pipeline.tokens.encoded import NEAR, Encoded
+from pipeline.tokens.encoded import Encoded
 from pipeline.tokens.orders import concatenate, length_grouped, permutation
 from pipeline.tokens.packed_rows import place
 from pipeline.tokens.packing import pack, shuffled
@@ -50,13 +51,15 @@ class Taken(NamedTuple):
 
 
 @phase("hold out")
-def held_out(encoded: Encoded, share: float, by: Literal["document", "source"], similarity: float | None) -> Flags:
-    """Say which documents are held out for validation; `bool[documents]`."""
+def held_out(
+    encoded: Encoded, share: float, by: Literal["document", "source"], similarity: float | None, work: Path, run: Run
+) -> Flags:
+    """Say which documents are held out for validation; `bool[documents]`. `work` is a folder to search in."""
     if share == 0:
         return np.zeros(len(encoded.ids), dtype=bool)
     groups = np.arange(len(encoded.ids))
     if similarity is not None:
-        groups = split.near([folder / NEAR for folder in encoded.folders], similarity)
+        groups = split.near([folder / split.NEAR for folder in encoded.folders], similarity, work, run)
     if by == "source":
         groups = split.joined(groups, encoded.sources)
     return split.held_out(encoded.ids, groups, share)

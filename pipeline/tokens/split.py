@@ -5,7 +5,9 @@ trained or held out whole. Which of the two follows from the ids of its document
 joins it whose id hashes lower than all others', or where so much comes that the group is no longer too large to be held out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,14 @@ from filters import clusters, kernels
 from filters.minhash import near_duplicates, shingles
 from pipeline.artifacts import save
 from pipeline.documents import Offsets
+from pipeline.engine.memory import Weighed
+from pipeline.exchange import Exchange, buckets, mapped, most_of, order, parts
+from pipeline.run import Run
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
 LARGEST = 0.1  # a group of more than so much of the validation's share is trained
+NEAR = "near"
 ALWAYS_SMALL = 10  # documents: a group that is not too large for any set
 
 Hashes = npt.NDArray[np.uint64]
@@ -31,47 +37,68 @@ def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> Non
     """Write what the search for near duplicates needs of a shard's documents: bucket keys, and the sets of their shingles."""
     found = shingles(texts, offsets)
     for name, array in (
-        ("keys", near_duplicates(texts, offsets, bands=BANDS, rows=ROWS)),
+        ("keys", np.ascontiguousarray(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS).T)),
         ("sizes", np.diff(found.offsets)),
         ("hashes", found.hashes),
     ):
-        save(array, place.with_name(f"{place.name}.{name}.npy"))
+        save(array, _file(place, name))
 
 
-def near(places: Sequence[Path], threshold: float) -> Ints:
+def near(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Ints:
     """Return for each document the least one that near duplicates lead to; `int64[documents]`, over all shards in order.
 
-    Held in memory are the keys of all documents, 320 bytes each, and the sets of those that share a key with another one.
+    `work` is a folder for what the search writes; what it holds is bounded (see `pipeline.exchange`). Tasks are done by the
+    engine of a run, or here.
     """
-    keys = np.concatenate([_saved(place, "keys") for place in places])
-    found = clusters.buckets(keys, np.ones(len(keys), dtype=bool))
-    candidates = np.unique(found.members)
-    hashes, offsets = _sets(places, candidates)
-    parent = np.arange(len(candidates))
-    members = np.searchsorted(candidates, found.members)
-    clusters.connect_alike(members, found.offsets, hashes, offsets, threshold, parent)
-    groups = np.arange(len(keys))
-    groups[candidates] = candidates[clusters.roots(parent)]
+    keys, sets = (tuple(_file(place, name) for place in places) for name in ("keys", "chosen"))
+    exchange = Exchange(keys, sets, work, NEAR, most=most_of(run.memory if run else None))
+    starts = exchange.starts()
+    save(np.ones(starts[-1], dtype=bool), exchange.file("eligible.npy"), durable=False)
+    workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, _done_here)
+    candidates = buckets.find(exchange, workers, map_)
+    own = list(zip(places, pairwise(np.searchsorted(candidates, starts).tolist()), starts.tolist(), strict=False))
+    offsets = parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), own))
+    cuts = parts.cut(exchange, offsets, order.write(exchange, np.arange(len(candidates))), workers)
+    groups = np.arange(starts[-1])
+    for found in map_(partial(_alike, exchange, threshold), cuts):
+        groups[candidates[found[0]]] = candidates[found[1]]
     return groups
 
 
-def _sets(places: Sequence[Path], documents: Ints) -> tuple[Hashes, Ints]:
-    """Return the sets of some documents side by side, and where each begins; the others are not read."""
-    shards = [np.concatenate([[0], np.cumsum(_saved(place, "sizes"))]).astype(np.int64) for place in places]
-    cuts = np.searchsorted(documents, np.cumsum([0, *(len(offsets) - 1 for offsets in shards)]))
-    first = np.cumsum([0, *(len(offsets) - 1 for offsets in shards)])
-    own = [documents[cuts[shard] : cuts[shard + 1]] - first[shard] for shard in range(len(shards))]
-    sizes = [np.diff(offsets)[wanted] for offsets, wanted in zip(shards, own, strict=True)]
-    bounds = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
-    sets = np.empty(bounds[-1], dtype=np.uint64)
-    for shard, (place, offsets) in enumerate(zip(places, shards, strict=True)):
-        to = bounds[cuts[shard] : cuts[shard + 1]]
-        clusters.gather(kernels.read_only(_saved(place, "hashes")), offsets[own[shard]], sizes[shard], sets, to)
-    return sets, bounds
+def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    answers = run.engine.map(Weighed(task, exchange.need), items)
+    return list(run.progress.track("tokenize, near duplicates", answers, len(items)))
 
 
-def _saved(place: Path, name: str) -> npt.NDArray[Any]:
-    return np.asarray(np.load(place.with_name(f"{place.name}.{name}.npy"), mmap_mode="r"))
+def _done_here(task: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [task(item) for item in items]
+
+
+def _choose_sets(exchange: Exchange, shard: tuple[Path, tuple[int, int], int]) -> Ints:
+    """Write the sets of a shard's candidates side by side; return their sizes."""
+    place, (first, last), start = shard
+    sizes = mapped(_file(place, "sizes"))
+    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    rows = exchange.candidates()[first:last] - start
+    to = np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64)
+    sets = np.empty(to[-1], dtype=np.uint64)
+    clusters.gather(mapped(_file(place, "hashes")), begins[rows], np.diff(to), sets, to[:-1])
+    save(sets, _file(place, "chosen"), durable=False)
+    return np.diff(to)
+
+
+def _alike(exchange: Exchange, threshold: float, item: tuple[int, int]) -> tuple[Ints, Ints]:
+    """Return some candidates, and for each the least one that near duplicates among them lead to."""
+    own = parts.part(exchange, *item)
+    many = int(own.buckets.max(initial=-1)) + 1
+    members, bounds = clusters.by_document(own.buckets, own.bounds, many)  # turned round: the candidates of each bucket
+    parent = np.arange(len(own.candidates))
+    clusters.connect_alike(members, bounds, own.hashes, own.offsets, threshold, parent)
+    return own.candidates, own.candidates[clusters.roots(parent)]
+
+
+def _file(place: Path, name: str) -> Path:
+    return place.with_name(f"{place.name}.{name}.npy")
 
 
 def joined(groups: Ints, labels: Hashes) -> Ints:

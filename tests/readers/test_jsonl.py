@@ -130,14 +130,15 @@ def test_a_list_in_blocks_of_any_size_is_that_of_its_parser(block, objects):
 
 
 @pytest.mark.parametrize(("head", "tail"), [(b"", b'\n{"text": "b"}'), (b"[", b',{"text": "b"}]'), (b'[{"text": "a"},', b"]")])
-def test_a_line_or_element_that_is_too_long_is_not_held_and_the_rest_goes_on(tmp_path, monkeypatch, head, tail):
-    monkeypatch.setattr(pieces, "MOST", 100)
-    monkeypatch.setattr(pieces, "KEPT", 10)
+def test_a_line_or_element_that_is_too_long_comes_block_by_block_and_the_rest_goes_on(tmp_path, monkeypatch, head, tail):
+    monkeypatch.setattr(pieces, "LONGEST", 100)
     monkeypatch.setattr("pipeline.readers.jsonl.BLOCK", 16)
     long = b'{"text": "' + b"x" * 1000 + b'"}'
-    rows, _, (rejected,) = read_bytes(tmp_path, head + long + tail, "rows.json")
-    assert (len(rows), rejected.raw) == (1, long[:10])
-    assert rejected.error == "more than 0 MiB without an end; the first MiB is kept"
+    rows, _, rejected = read_bytes(tmp_path, head + long + tail, "rows.json")
+    assert len(rows) == 1
+    assert b"".join(one.raw for one in rejected) == long
+    assert max(len(one.raw) for one in rejected) <= 16
+    assert {one.error for one in rejected} == {"more than 100 bytes without an end; here are some of them"}
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,24 @@ def test_a_file_with_nul_bytes_is_rejected(tmp_path, raw):
     assert read(tmp_path, raw) == Rejection("", "the file is no text: it has NUL bytes", raw)
 
 
-def test_a_file_that_is_too_long_for_a_document_is_rejected_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LONGEST", 1 << 20)
-    error = "the file has more than 1 MiB. Set `split: lines` or `paragraphs`."
-    assert read(tmp_path, b"x" * (1 << 20) + b"y") == Rejection("", error, b"")
+@pytest.mark.parametrize("name", ["long.txt", "long.txt.gz"])
+def test_a_file_that_is_too_long_for_a_document_is_rejected_with_all_its_bytes(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(module, "LONGEST", 9)
+    monkeypatch.setattr(module, "KEPT", 4)
+    monkeypatch.setattr(module, "BLOCK", 8)
+    (tmp_path / name).write_bytes(gzip.compress(b"0123456789") if name.endswith(".gz") else b"0123456789")
+    found = list(module.text(Source("long", str(tmp_path / name))))
+    assert [(one.place, one.raw) for one in found] == [("bytes 0-3", b"0123"), ("bytes 4-7", b"4567"), ("bytes 8-9", b"89")]
+    assert {one.error for one in found} == {
+        "the file has more than 9 bytes, too many for a document. Set `split: lines` or `paragraphs`."
+    }
+
+
+def test_a_text_that_is_too_long_in_utf8_is_rejected(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST", 4)
+    (tmp_path / "a.txt").write_bytes(b"\xe9\xe9\xe9")
+    (found,) = module.text(Source("a.txt", str(tmp_path / "a.txt")), encoding="cp1252")
+    assert found == Rejection("", "in UTF-8 the text has 6 bytes, too many for a document", b"\xe9\xe9\xe9")
 
 
 def test_lines_that_are_not_blank_are_documents_and_their_numbers_places(tmp_path):
@@ -76,13 +90,14 @@ def test_a_line_that_is_no_text_is_rejected_and_the_others_are_not(tmp_path):
 
 def test_a_line_that_is_too_long_is_rejected_with_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 8)
-    monkeypatch.setattr(module, "LONGEST", 32)
+    monkeypatch.setattr(module, "LONGEST_PART", 32)
     texts, rejected = parts(tmp_path, b"a\n" + b"x" * 50 + b"\nb\nc", "lines")
     assert texts == [("1", "a"), ("3", "b"), ("4", "c")]
     assert [(r.place, r.error) for r in rejected] == [
-        ("2", "0 MiB without an end; they stay in the file"),
+        ("2", "more than 0 MiB without an end; here they are"),
         ("2", "the end of what was too long"),
     ]
+    assert b"".join(r.raw for r in rejected) == b"x" * 50
 
 
 @given(st.text("ab \r\n", max_size=30), st.integers(1, 9), st.sampled_from(["lines", "paragraphs"]))

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters import clusters
+from pipeline.artifacts import Store
+from pipeline.engine.local import Local
+from pipeline.run import Run
 from pipeline.tokens.split import hashed, held_out, joined, near, write_keys
 
 
@@ -14,11 +16,11 @@ def ids(*names):
     return hashed(pa.array(names, pa.large_string()))
 
 
-def groups_of(tmp_path, *shards, threshold=0.5):
+def groups_of(tmp_path, *shards, threshold=0.5, memory=None):
     places = [tmp_path / f"{number:05}" for number in range(len(shards))]
     for place, texts in zip(places, shards, strict=True):
         write_keys(pa.array(texts, pa.large_string()), np.arange(len(texts) + 1), place)
-    return near(places, threshold).tolist()
+    return near(places, threshold, tmp_path / "work", Run(Store(tmp_path), Local(1), memory=memory)).tolist()
 
 
 WORDS = [f"word{number}" for number in range(60)]
@@ -48,14 +50,17 @@ def test_groups_are_those_of_all_documents_compared_however_shards_are_cut(tmp_p
     assert groups_of(tmp_path / "cut", texts[:1], [], texts[1:4], texts[4:]) == whole
 
 
-def test_only_documents_that_share_a_key_are_read(tmp_path, monkeypatch):
-    read = []
-    gather = clusters.gather
-    monkeypatch.setattr(
-        clusters, "gather", lambda hashes, starts, *more: read.append(len(starts)) or gather(hashes, starts, *more)
-    )
+def test_the_sets_of_documents_that_share_no_key_are_left_where_they_are(tmp_path):
     groups_of(tmp_path, [PAGE, "alone"], [PAGE, "nobody like it", "two other words"])
-    assert read == [1, 1]
+    chosen = [len(np.load(tmp_path / f"{shard:05}.chosen.npy")) for shard in range(2)]
+    assert chosen == [len(WORDS) - 4] * 2
+
+
+def test_groups_are_the_same_in_rounds_that_hold_little(tmp_path, planted):
+    texts = planted(60)
+    few = groups_of(tmp_path / "few", texts[:50], texts[50:], memory=800)
+    assert few == groups_of(tmp_path / "all", texts)
+    assert len(set(few)) < len(few)
 
 
 def test_documents_of_one_source_are_one_group():

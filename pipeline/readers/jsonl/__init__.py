@@ -37,8 +37,8 @@ def jsonl(source: Source, *, shape: Shape = "auto", assistants: list[str] | None
 
     Every batch has the columns seen up to it; a row is NULL in those it lacks. A row that lacks what `shape` asks for is a
     `Rejection`, as are a content that is no text, calls that are none, a row of another kind than the file's first, and a line
-    or an element of more than 256 MiB. Lines and lists are streamed; an object over several lines is read whole. Integers
-    beyond 64 bits lose digits. Fields of turns that no message has are left out, and a `Remark` counts them.
+    or an element of 2 GiB or more, block by block. Lines and lists are streamed; an object over several lines is read whole.
+    Integers beyond 64 bits lose digits. Fields of turns that no message has are left out, and a `Remark` counts them.
 
     A file of DiscordChatExporter is one conversation. With `shape: slack` each day of a channel in a Slack export is one, its
     place the time of its first message, and each thread another one, which begins anew where it goes on on another day.

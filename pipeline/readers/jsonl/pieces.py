@@ -1,4 +1,7 @@
-"""Blocks of a file -> its lines, or the elements of its list, each with its number, parsed; what is too long is not held."""
+"""Blocks of a file -> its lines, or the elements of its list, each with its number, parsed; what is too long is not held.
+
+A piece that turns out to be too long comes block by block, each of which is one to reject.
+"""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -7,24 +10,24 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from pipeline.documents import LONGEST
+
 if TYPE_CHECKING:
     from pipeline.readers.jsonl.lists import Splitter
 
 BOM = b"\xef\xbb\xbf"
 DAMAGE = (OSError, EOFError, zlib.error)
-MOST = 256 << 20  # bytes of a line, an element, or an object over several lines
-KEPT = 1 << 20  # bytes of one that is longer; they go to its rejection
 
 Item = tuple[int, object, bytes]  # where a row stands; its value, or why it has none; its bytes
 Split = Callable[[bytes], list[bytes]]
 
 
 class Long(bytes):
-    """The beginning of a piece that is too long."""
+    """Bytes of a piece that is too long."""
 
 
 class Pieces:
-    """What stands between the cuts of a file; of the piece that goes on in the next block, at most `MOST` bytes are held."""
+    """What stands between the cuts of a file; of the piece that goes on in the next block, at most `LONGEST` bytes are held."""
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -42,17 +45,22 @@ class Pieces:
         return done
 
     def end(self) -> bytes:
-        """Return the piece that is held, or its beginning as `Long`."""
+        """Return the piece that is held; of one that is too long, what has not come yet, as `Long`."""
         piece = b"".join(self.held)
-        piece = Long(piece) if self.size > MOST else piece
+        piece = Long(piece) if self.size > LONGEST else piece
         self.held, self.size = [], 0
         return piece
 
+    def too_long(self) -> list[bytes]:
+        """Return what is held of a piece that is too long, and hold it no more."""
+        if self.size <= LONGEST:
+            return []
+        blocks: list[bytes] = [Long(block) for block in self.held]
+        self.held = []
+        return blocks
+
     def _hold(self, piece: bytes) -> None:
-        if self.size <= MOST:
-            self.held.append(piece)
-            if self.size + len(piece) > MOST:
-                self.held = [b"".join(part[:KEPT] for part in self.held)[:KEPT]]
+        self.held.append(piece)
         self.size += len(piece)
 
 
@@ -79,6 +87,8 @@ def items(blocks: Iterator[bytes]) -> Iterator[list[Item]]:
             if done := pieces.take(block):
                 yield parsed(done, number)
                 number += len(done)
+            if long := pieces.too_long():
+                yield [(number + 1, too_long(), block) for block in long]
     except DAMAGE as damage:
         error = f"the file cannot be read to its end ({damage})"
     rest = pieces.end()
@@ -104,6 +114,11 @@ def _end_of_list(splitter: "Splitter", rest: bytes, before: int) -> list[Item]:
     return last if broken else [*last, end]
 
 
+def too_long() -> ValueError:
+    """Return the reason that stands with each block of a piece that is too long."""
+    return ValueError(f"more than {LONGEST} bytes without an end; here are some of them")
+
+
 def _lines(block: bytes) -> list[bytes]:
     return block.split(b"\n")
 
@@ -116,16 +131,17 @@ def parsed(pieces: Sequence[bytes], before: int) -> list[Item]:
     """Parse pieces, of which some stand before; of one that is no JSON the value is the reason."""
     found: list[Item] = []
     for place, piece in enumerate(pieces, before + 1):
+        if isinstance(piece, Long):
+            found.append((place, too_long(), piece))
+            continue
         try:
             found.append((place, orjson.loads(piece), piece))
         except orjson.JSONDecodeError as error:
             if piece.strip():
-                found.append((place, _why(error, piece), piece))
+                found.append((place, _why(error), piece))
     return found
 
 
-def _why(error: orjson.JSONDecodeError, piece: bytes) -> ValueError:
-    if isinstance(piece, Long):
-        return ValueError(f"more than {MOST >> 20} MiB without an end; the first MiB is kept")
+def _why(error: orjson.JSONDecodeError) -> ValueError:
     line = f"line {error.lineno}, " if error.lineno > 1 else ""
     return ValueError(f"not JSON: {error.msg} ({line}column {error.colno})")

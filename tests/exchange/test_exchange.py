@@ -1,0 +1,88 @@
+"""Buckets, order and parts of an exchange: the same in rounds of any size as at once."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filters import clusters
+from pipeline.artifacts import save
+from pipeline.exchange import Exchange, buckets, numbers, order, parts
+from pipeline.exchange.parts import chunks
+
+
+def here(task, items):
+    return [task(item) for item in items]
+
+
+def exchange_of(folder, keys, cuts, most):
+    """Lay out shards with these keys, `[documents][bands]`, cut at some documents."""
+    edges = sorted({0, len(keys), *cuts})
+    files = []
+    for first, last in itertools.pairwise(edges):
+        files.append(folder / f"{first:05}.keys.npy")
+        save(np.ascontiguousarray(np.array(keys[first:last], np.uint64).T), files[-1], durable=False)
+    found = Exchange(tuple(files), tuple(file.with_suffix(".sets") for file in files), folder, "x", most=most)
+    save(np.ones(len(keys), bool), found.file("eligible.npy"), durable=False)
+    return found
+
+
+KEYS = st.lists(st.tuples(*[st.sampled_from([0, 5, 1 << 63, (1 << 64) - 1, 77])] * 2), min_size=1, max_size=20)
+
+
+@given(KEYS, st.integers(1, 2), st.integers(48, 2000), st.data())
+def test_candidates_and_buckets_are_those_of_all_keys_at_once(tmp_path_factory, keys, workers, most, data):
+    cuts = data.draw(st.lists(st.integers(0, len(keys)), max_size=3))
+    exchange = exchange_of(tmp_path_factory.mktemp("x"), keys, cuts, most)
+    candidates = buckets.find(exchange, workers, here)
+    whole = [clusters.buckets(np.array(keys, np.uint64)[:, [band]], np.ones(len(keys), bool)) for band in range(2)]
+    assert candidates.tolist() == sorted({one for found in whole for one in found.members.tolist()})
+    for band, found in enumerate(whole):
+        of_band = buckets.of_band(exchange, band)
+        assert candidates[of_band.members].tolist() == found.members.tolist()
+        assert of_band.offsets.tolist() == found.offsets.tolist()
+
+
+@given(KEYS, st.integers(48, 2000))
+def test_each_candidate_has_its_buckets_and_connected_ones_stand_together(tmp_path_factory, keys, most):
+    exchange = exchange_of(tmp_path_factory.mktemp("x"), keys, [], most)
+    candidates = buckets.find(exchange, 1, here)
+    starts = order.write(exchange, np.arange(len(candidates))[::-1].copy())
+    bounds, found = np.load(exchange.file("bounds.npy")), numbers(exchange.file("buckets.bin"))
+    members = [buckets.of_band(exchange, band) for band in range(2)]
+    whole = clusters.Buckets(
+        np.concatenate([one.members for one in members]),
+        np.concatenate([[0], np.cumsum(np.concatenate([np.diff(one.offsets) for one in members]))]).astype(np.int64),
+    )
+    expected, edges = clusters.by_document(*whole, len(candidates))
+    assert (found.tolist(), bounds.tolist()) == (expected.tolist(), edges.tolist())
+    placed = np.load(exchange.file("order.npy"))
+    for first, last in itertools.pairwise(starts):
+        assert placed[first:last].tolist() == sorted(placed[first:last].tolist(), reverse=True)
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_chunks_hold_what_fits_or_one_thing(most):
+    sizes = np.array([2, 1, 3, 9, 1, 1])
+    cuts = list(chunks(sizes, most))
+    assert [edge for cut in cuts for edge in cut][1:-1:2] == [first for first, _ in cuts[1:]]
+    assert all(sizes[first:last].sum() <= most or last - first == 1 for first, last in cuts)
+    assert (cuts[0][0], cuts[-1][1]) == (0, len(sizes))
+
+
+def test_a_part_has_the_sets_of_its_candidates_whether_they_fit_or_not(tmp_path):
+    keys = [(1,), (9,), (1,), (1,)]
+    found = []
+    for most in (1 << 20, 48):
+        exchange = exchange_of(tmp_path / str(most), keys, [2], most)
+        buckets.find(exchange, 1, here)
+        for file, hashes in zip(exchange.sets, ([10, 11], [12, 13, 14]), strict=True):
+            with file.open("wb") as to:
+                np.save(to, np.array(hashes, np.uint64))
+        offsets = parts.write_offsets(exchange, [np.array([2]), np.array([1, 2])])
+        cuts = parts.cut(exchange, offsets, order.write(exchange, np.array([2, 0, 1])), 1)
+        own = parts.part(exchange, *cuts[0])
+        found.append([own.candidates.tolist(), own.hashes.tolist(), own.offsets.tolist(), own.buckets.tolist()])
+    assert found[0] == found[1] == [[1, 2, 0], [12, 13, 14, 10, 11], [0, 1, 3, 5], [0, 0, 0]]
