@@ -126,7 +126,7 @@ def _substrings(texts: Texts, starts: kernels.Ints) -> kernels.Bytes:
 
 def _found(texts: Texts, phrases: list[str]) -> tuple[kernels.Ints, kernels.Ints]:
     """Find phrases whatever the case of ASCII letters: the text of each and its first byte in the buffer."""
-    series = pl.Series(pl.from_arrow(texts))
+    series = pl.Series(pl.from_arrow(kernels.as_utf8(texts)))
     starts = series.str.find_many(phrases, ascii_case_insensitive=True)
     text = np.repeat(np.arange(len(series)), starts.list.len().to_numpy())
     start = starts.explode(empty_as_null=False).to_numpy().astype(np.int64)

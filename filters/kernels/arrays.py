@@ -1,5 +1,6 @@
 """Arrow's arrays <-> the numpy arrays that kernels read: bytes and offsets, nothing copied."""
 
+import re
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,6 +30,18 @@ def buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Ints]:
 def strings(data: Bytes, offsets: Ints) -> pa.LargeStringArray:
     """Return bytes and offsets as an Arrow string array, nothing copied."""
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def as_utf8(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts with each byte that is no UTF-8, which polars cannot stand, as U+001A; the others stay in place."""
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        raw = texts.cast(pa.large_binary()).to_pylist()
+        return pa.array(
+            (re.sub("[\udc80-\udcff]", "\x1a", text.decode("utf-8", "surrogateescape")) for text in raw), texts.type
+        )
+    return texts
 
 
 def read_only(array: Array) -> Array:

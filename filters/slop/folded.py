@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from filters import kernels, regexes
 from filters.kernels import Bytes, Ints
-from filters.kinds import Texts
 from filters.slop.comparing import at_ends
 from filters.slop.matches import Matches, joined, where
 from filters.slop.preparing import Prepared
@@ -37,7 +36,7 @@ def _has_capitals(pattern: str) -> bool:
 
 def _substrings(folded: Bytes, bounds: Ints, prepared: Prepared) -> Matches:
     """Find substrings by Aho-Corasick: first which texts hold any, then where."""
-    series = pl.Series(pl.from_arrow(_utf8(kernels.strings(folded, bounds))))
+    series = pl.Series(pl.from_arrow(kernels.as_utf8(kernels.strings(folded, bounds))))
     if not prepared.substrings or not len(series):
         return joined()
     rows = np.flatnonzero(series.str.contains_any(prepared.substrings).to_numpy())
@@ -55,18 +54,6 @@ def _substrings(folded: Bytes, bounds: Ints, prepared: Prepared) -> Matches:
         one = where(Matches(text, start, end, labels[substring]), chosen)
         found.append(where(one, at_ends(folded, bounds, *one[:3], anchors, table())))
     return joined(*found)
-
-
-def _utf8(texts: Texts) -> Texts:
-    """Return texts with each byte that is no UTF-8, which polars cannot stand, as U+001A."""
-    try:
-        texts.validate(full=True)
-    except pa.ArrowInvalid:
-        raw = texts.cast(pa.large_binary()).to_pylist()
-        return pa.array(
-            (re.sub("[\udc80-\udcff]", "\x1a", text.decode("utf-8", "surrogateescape")) for text in raw), texts.type
-        )
-    return texts
 
 
 def _in_original(data: Bytes, offsets: Ints, found: Matches) -> Matches:

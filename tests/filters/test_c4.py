@@ -155,5 +155,12 @@ def test_broken_bytes_break_nothing(data):
         assert ((spans.start >= 0) & (spans.start < spans.end) & (spans.end <= len(data))).all()
 
 
+def test_a_text_alone_that_ends_in_the_midst_of_a_character_breaks_nothing():
+    data = b"a b c." * 3 + b"a b c\xff"  # polars holds 24 bytes in place, and takes the last for their number
+    texts = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)])), pa.py_buffer(data))
+    assert len(data) == 24
+    assert [len(look(texts).text) for look in (c4_lines, c4_citations, c4_placeholders)] == [1, 0, 0]
+
+
 def test_a_line_of_10_mb_goes_for_its_word():
     assert found(c4_lines(strings("x" * 10_000_000)), "")[0][1] == "too long a word"
