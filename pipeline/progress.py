@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pipeline.artifacts import Artifact
+from pipeline.run import Note
 
 Answer = TypeVar("Answer")
 EVERY = 60.0  # seconds between two lines where there is no terminal
@@ -59,17 +60,18 @@ class Terminal:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=self._console, transient=True) as bars:
-            task = bars.add_task(label, total=total)
+            task = bars.add_task(label, total=total, note="")
             for answer in answers:
-                bars.advance(task)
+                bars.update(task, advance=1, note=_noted(answer))
                 yield answer
 
     def _counted(self, label: str, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
         self._far = f"{label}: 0 of {total}"
         for count, answer in enumerate(answers, 1):
-            self._far = f"{label}: {count} of {total}"
+            self._far = ", ".join(filter(None, (f"{label}: {count} of {total}", _noted(answer))))
             yield answer
         self._far = f"{label}: done, {total} of {total}"
 
@@ -77,6 +79,10 @@ class Terminal:
         """Say a line."""
         if not self.quiet:
             self._console.print(line, markup=False)
+
+
+def _noted(answer: object) -> str:
+    return answer if isinstance(answer, Note) else ""
 
 
 def spell(seconds: float) -> str:

@@ -12,6 +12,12 @@ from pipeline.timing import stage
 Answer = TypeVar("Answer")
 
 
+class Note(str):
+    """An answer that says how things stand, in words that are shown beside how far they are."""
+
+    __slots__ = ()
+
+
 class Progress(Protocol):
     """Whom a stage tells how far it is."""
 

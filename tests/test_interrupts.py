@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.cli.interrupts import EXIT_CODE, INTERRUPTED
 from pipeline.progress import Terminal, spell
+from pipeline.run import Note
 
 SOON = 2.5  # seconds: 1.5 of patience, and what a loaded machine takes
 SLOW = """
@@ -130,6 +131,16 @@ def test_between_two_maps_the_last_one_is_told(monkeypatch, capsys):
     assert "clean, pass 1: done, 2 of 2 (0:00)" in lines
     time.sleep(0.1)
     assert capsys.readouterr().err == ""
+
+
+def test_a_note_of_the_last_answer_is_told_with_it(monkeypatch, capsys):
+    monkeypatch.setattr("pipeline.progress.EVERY", 0.02)
+    with Terminal(quiet=False) as terminal:
+        for _ in terminal.track("train", iter([Note("loss 2.000"), Note("loss 1.000")]), 2):
+            time.sleep(0.1)
+    lines = capsys.readouterr().err
+    assert "train: 1 of 2, loss 2.000 (0:00)\n" in lines
+    assert "train: 2 of 2, loss 1.000 (0:00)\n" in lines
 
 
 def test_before_the_first_map_there_is_a_line_as_well(monkeypatch, capsys):

@@ -15,6 +15,7 @@ where there is dropout, for the places that are dropped.
 import contextlib
 import os
 import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity
-from pipeline.run import Progress, Run, versions
+from pipeline.errors import TrainingError
+from pipeline.run import Note, Progress, Run, versions
 from pipeline.timing import phase
 from pipeline.training.keeping import keep
 from pipeline.training.parent import tokenizer_of, tokens_of
@@ -75,15 +77,16 @@ def train(
     saves_per_epoch: AtLeast1 | None = None,
     report_to: str | list[str] | None = None,
     bf16: Literal["auto"] | bool = "auto",
+    device: Literal["auto", "cuda"] = "auto",
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42,
 ) -> Artifact:
     """Train an adapter for a base model on a tokenize artifact; `trainers.settings.Settings` says what each setting means.
 
     `model` is a local folder, a name on the hub (`revision`: its branch, tag or commit), or `{"config": {...}}`, the config of
     a small model that is made on the spot. Learning rate, warm-up, gradient norm and optimizer are by default those of the
-    QLoRA paper's code. `saves_per_epoch` and `report_to` (tensorboard, wandb, mlflow) change nothing of what is learnt, and so
-    are not in the fingerprint. Raises `TrainingError`, `StoreError`, and `BrokenArtifact` where the parent's rows or tokenizer
-    cannot be read.
+    QLoRA paper's code. `saves_per_epoch`, `report_to` (tensorboard, wandb, mlflow) and `device`, which demands a card, change
+    nothing of what is learnt, and so are not in the fingerprint. Raises `TrainingError`, `StoreError`, and `BrokenArtifact`
+    where the parent's rows or tokenizer cannot be read.
     """
     given = locals()
     from trainers import ranks
@@ -97,6 +100,8 @@ def train(
         return known
 
     require()
+    if device == "cuda":
+        _require_card()
     with ranks.joined():
         draft = run.store.draft(identity, name)
         keeping = Keeping(saves_per_epoch, _places(report_to, run, draft))
@@ -128,6 +133,13 @@ def _published(
             versions=versions("torch", "transformers", "peft", "bitsandbytes", "accelerate", "datasets"),
             run={**run.facts(), **fit.device.facts(), "processes": ranks.count(), **_memory(fit)},
         )
+
+
+def _require_card() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise TrainingError("device: cuda, and there is no CUDA card here. Take it out of the recipe to train on the CPU.")
 
 
 @phase("fit")
@@ -175,12 +187,15 @@ def _places(report_to: str | list[str] | None, run: Run, draft: Draft) -> tuple[
 @contextlib.contextmanager
 def _watching(progress: Progress, steps: int) -> "Iterator[Callable[[Sequence[Point]], None]]":
     """Give what shows each training step, and says the losses of each evaluation."""
-    ticks = iter(range(steps))
+    told = Note()
+    ticks = (told for _ in range(steps))
     shown = progress.track("train", ticks, steps)
-    seen = 0
+    seen, first = 0, (0, 0.0)
 
     def watch(points: "Sequence[Point]") -> None:
-        nonlocal seen
+        nonlocal seen, first, told
+        first = first if seen else (points[-1].tokens, time.monotonic())
+        told = _standing(points[-1], *first)
         for _ in range(points[-1].step - seen):
             next(shown)
         seen = points[-1].step
@@ -192,6 +207,13 @@ def _watching(progress: Progress, steps: int) -> "Iterator[Callable[[Sequence[Po
     finally:
         deque(ticks, maxlen=0)  # no step comes any more, so that the bar closes
         next(shown, None)
+
+
+def _standing(last: "Point", tokens: int, moment: float) -> Note:
+    """Say the last loss, and the supervised tokens a second since a moment when there had been `tokens`."""
+    seconds = time.monotonic() - moment
+    speed = f", {(last.tokens - tokens) / seconds:,.0f} supervised tokens/s" if last.tokens > tokens else ""
+    return Note(f"loss {last.loss:.3f}{speed}")
 
 
 def _losses(points: "Sequence[Point]") -> str:

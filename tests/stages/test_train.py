@@ -1,6 +1,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 
 import pytest
@@ -39,12 +40,13 @@ class Notebook:
 
     def __init__(self):
         self.lines = []
-        self.tracked = []
+        self.tracked, self.notes = [], []
 
     def track(self, label, answers, total):
-        for answer in answers:
+        for count, answer in enumerate(answers, 1):
             yield answer
-            self.tracked.append(f"{label} {answer + 1}/{total}")
+            self.tracked.append(f"{label} {count}/{total}")
+            self.notes.append(answer)
 
     def say(self, line):
         self.lines.append(line)
@@ -120,6 +122,8 @@ def test_progress_tells_every_step_and_every_evaluation(tmp_path):
     run = run_in(tmp_path, told)
     train(tokenized(run.store), "numbers", run, **QUICK)
     assert told.tracked == ["train 1/4", "train 2/4", "train 3/4", "train 4/4"]
+    assert told.notes[0].startswith("loss 3.")
+    assert all(re.fullmatch(r"loss \d\.\d{3}, [\d,]+ supervised tokens/s", note) for note in told.notes[1:])
     assert [line.split(":")[0] for line in told.lines if line.startswith("step")] == ["step 0/4", "step 2/4", "step 4/4"]
     assert "training loss" in told.lines[-1]
 
@@ -259,6 +263,14 @@ def test_the_bar_closes_when_training_ends_and_when_it_cannot_go_on(tmp_path, tr
     with contextlib.suppress(TrainingError):
         train(tokenized(run.store, training=training), "numbers", run, **QUICK)
     assert closed == ["train"]
+
+
+def test_a_recipe_that_demands_a_card_stops_where_there_is_none(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    run = run_in(tmp_path)
+    with pytest.raises(TrainingError, match=r"^device: cuda, and there is no CUDA card here\. Take it out of the recipe"):
+        train(tokenized(run.store), "numbers", run, **QUICK, device="cuda")
 
 
 def test_the_manifest_says_the_version_and_how_the_training_computed(tmp_path):

@@ -96,8 +96,8 @@ class Server:
 
 
 @pytest.fixture
-def lead_to(monkeypatch) -> Callable[[str], None]:
-    """Let the environment lead to a server."""
+def lead_to(monkeypatch) -> Iterator[Callable[[str], None]]:
+    """Let the environment lead to a server; s3fs, which keeps its connections in mind, forgets them in the end."""
 
     def lead(url: str) -> None:
         own = {"ENDPOINT_URL": url, "ACCESS_KEY_ID": KEY, "SECRET_ACCESS_KEY": SECRET, "DEFAULT_REGION": "us-east-1"}
@@ -105,7 +105,8 @@ def lead_to(monkeypatch) -> Callable[[str], None]:
             monkeypatch.setenv(f"AWS_{name}", value)
         s3fs.S3FileSystem.clear_instance_cache()
 
-    return lead
+    yield lead
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture
