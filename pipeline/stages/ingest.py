@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
+from pipeline.artifacts import Artifact, Draft, Identity, canonical, refusals, remembered
 from pipeline.documents import LONGEST, STRING
 from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError
@@ -33,6 +33,7 @@ from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, ensure_unchanged, hashed, size_of
 from pipeline.timing import phase
+from pipeline.writing import write_parquet
 
 VERSION = 7  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
@@ -252,10 +253,8 @@ def _write_sources(draft: Draft, planned: list[tuple[Source, Settings]], hashes:
         (source.name, source.format, digest, _size(source), canonical(settings))
         for (source, settings), digest in zip(planned, hashes, strict=True)
     ]
-    with atomic(draft.path / "sources" / "00000.parquet") as temporary:
-        pq.write_table(
-            pa.table([list(column) for column in zip(*rows, strict=True)], schema=SOURCES), temporary, compression="zstd"
-        )
+    table = pa.table([list(column) for column in zip(*rows, strict=True)], schema=SOURCES)
+    write_parquet(table, draft.path / "sources" / "00000.parquet")
 
 
 def _reasons(parts: list[dict[str, Any]]) -> dict[str, int]:

@@ -46,7 +46,7 @@ from pipeline.tokens.parents import Shard, batches, columns_of, reading, shards_
 from pipeline.tokens.rows import SHORTEST, Ints
 from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened
-from pipeline.writing import HUGE, shard_size
+from pipeline.writing import HUGE, shard_size, write_parquet
 
 VERSION = 5  # of what the stage does with the same settings; it enters the fingerprint
 SLOW = Choice(*["the fast encoder erred"] * 2)
@@ -322,9 +322,9 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
         with timed("near keys"):
             writer.write_near(columns)
     entries = pa.concat_tables(removed)
-    _save(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
+    write_parquet(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
     if lost["documents"]:
-        _save(pa.concat_tables(edits), plan.draft / "edits" / f"{shard.number:05}.parquet")
+        write_parquet(pa.concat_tables(edits), plan.draft / "edits" / f"{shard.number:05}.parquet")
     by_filter = Counter(entries["filter"].to_pylist())
     return {"removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, "truncated": dict(lost)}
 
@@ -385,13 +385,8 @@ def _leave_out(task: tuple[Plan, Shard, Ints]) -> int:
     with reading(shard.path):
         table = pq.read_table(shard.path).replace_schema_metadata()
     left_out = table.filter(pa.compute.is_in(table["id"], ids))
-    _save(pa.concat_tables([gone, ledger(left_out, "mix", measure="epochs", bound="its share")]), path)
+    write_parquet(pa.concat_tables([gone, ledger(left_out, "mix", measure="epochs", bound="its share")]), path)
     return len(documents)
-
-
-def _save(table: pa.Table, path: Path) -> None:
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
 
 
 def _removals(removed: dict[str, int], answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
