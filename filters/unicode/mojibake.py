@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from filters.kernels import Flags, Hashes
+from filters.kernels import Bytes, Flags, Hashes, Ints
 
 Kinds = npt.NDArray[np.uint16]
 Window = tuple[Flags, ...]
@@ -34,9 +34,7 @@ def tables(config: Any) -> tuple[Kinds, Hashes]:
     in row 2.
     """
     windows = np.array(_windows())
-    _, examples, own = np.unique(
-        np.packbits(windows.reshape(-1, PLANE + 1), axis=0), axis=1, return_index=True, return_inverse=True
-    )
+    examples, own = _classes(np.packbits(windows.reshape(-1, PLANE + 1), axis=0))
     sides = np.zeros((3, CLASS + 1), dtype=np.uint64)
     sides[:, ALONE] = 2**64 - 1
     for number, window in enumerate(windows):
@@ -48,6 +46,15 @@ def tables(config: Any) -> tuple[Kinds, Hashes]:
         kinds[_unstable(config.normalization)] |= UNSTABLE
     kinds[_changed_alone(config)] = ALONE
     return kinds, sides
+
+
+def _classes(members: Bytes) -> tuple[Ints, Ints]:
+    """Return a column of each kind that there is, and the kind of each column; nearly all are like the last one."""
+    other = np.flatnonzero((members != members[:, -1:]).any(axis=0))
+    _, firsts, kinds = np.unique(members[:, other], axis=1, return_index=True, return_inverse=True)
+    own = np.zeros(members.shape[1], dtype=np.int64)
+    own[other] = kinds + 1
+    return np.concatenate([[members.shape[1] - 1], other[firsts]]), own
 
 
 def _windows() -> list[Window]:
@@ -63,10 +70,7 @@ def _windows() -> list[Window]:
     anything = np.ones(PLANE + 1, dtype=np.bool_)
     if any(piece in "(){}*+$" for piece, _ in pieces):
         return [(anything, anything, anything)]
-    every = "".join(map(chr, range(0xD800))) + "\n" * 0x800 + "".join(map(chr, range(0xE000, PLANE))) + SAMPLE
-    members = {piece: np.zeros(PLANE + 1, dtype=np.bool_) for piece, _ in pieces if piece not in "|^"}
-    for piece, has in members.items():
-        has[[match.start() for match in re.finditer(piece, every)]] = True
+    members = _members({piece for piece, _ in pieces} - set("|^"))
     found: list[Window] = []
     choices: list[Window] = [(anything, anything, anything)]
     run = [anything]
@@ -80,6 +84,23 @@ def _windows() -> list[Window]:
             found.append(min(choices, key=lambda window: math.prod(int(side.sum()) for side in window)))
             choices = choices[:1]
     return found
+
+
+def _members(pieces: set[str]) -> dict[str, Flags]:
+    """Return which characters each piece of a pattern matches.
+
+    Most match few, and those that match nearly all are told by what they leave: so Python seldom sees a character alone.
+    """
+    every = "".join(map(chr, [*range(0xD800), *range(0xE000, PLANE)])) + SAMPLE
+    wide = {piece for piece in pieces if re.match(piece, SAMPLE)}
+    left = {piece: re.sub(piece, "", every) for piece in wide}
+    some = set(every) - set(re.sub("|".join(pieces - wide), "", every))
+    found = {piece: re.findall(piece, "".join(some)) for piece in pieces - wide}
+    members = {}
+    for piece in pieces:
+        members[piece] = np.full(PLANE + 1, piece in wide)
+        members[piece][[min(ord(character), PLANE) for character in left.get(piece) or found[piece]]] = piece not in wide
+    return members
 
 
 def _ascii(window: Window) -> bool:

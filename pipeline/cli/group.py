@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.interrupts import EXIT_CODE, INTERRUPTED
+from pipeline.engine.cycles import seldom
 from pipeline.errors import PrepError, without_passwords
 
 
@@ -33,6 +34,7 @@ class Prep(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's signature
         """Run a command; turn an error into one line."""
+        seldom()
         try:
             return super().invoke(ctx)
         except PrepError as error:

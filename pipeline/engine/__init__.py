@@ -4,6 +4,7 @@ Reading order:
 
     order      items -> answers in order, of which only so many are under way: the loop that engines share
     memory     a bound on memory, and what tasks take -> how many of them may be under way
+    cycles, lean   a process -> one that imports less, and walks through what it has imported less often
     local      worker processes on this machine
     node       what a task finds on another machine: the same folder, the same store, the same code, one core
     executor   whatever has `submit`, as concurrent.futures knows it

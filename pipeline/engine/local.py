@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pipeline.engine.cores import one_core
+from pipeline.engine.cycles import settle
 from pipeline.engine.memory import TWO, Admission, done_and_released, in_words, needs, processes, room
 from pipeline.engine.order import in_order
 from pipeline.errors import WorkerDied
@@ -118,6 +119,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_driver, daemon=True).start()
     one_core()
+    settle()
 
 
 def _end_with_the_driver() -> None:

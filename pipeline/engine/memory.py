@@ -12,8 +12,10 @@ time, and one that is smaller than what a single task takes cannot be kept.
 import contextlib
 import ctypes
 import re
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pipeline.errors import UsageError
@@ -24,6 +26,7 @@ Answer = TypeVar("Answer")
 DRIVER, PARENT, WORKER = 170 << 20, 100 << 20, 70 << 20  # measured: the driver, what workers are forked from, an idle worker
 LEAST = 500 * 10**6  # a shard of 32 MiB through clean, by the driver alone: 490 MB, as measured
 TWO = DRIVER + PARENT + 2 * (WORKER + (240 << 20))  # below this the driver works alone: two workers have no room for a shard
+SPARE = 16 << 20  # bytes that a process may keep of what its tasks leave behind
 UNITS = {"": 1, **{letter: 1000**power for power, letter in enumerate("KMGT", 1)}}
 UNITS |= {f"{letter}I": 1024**power for power, letter in enumerate("KMGT", 1)}
 
@@ -125,10 +128,29 @@ def done_and_released(task: Callable[[Item], Answer], item: Item) -> Answer:
     return answer
 
 
+class _Process:
+    settled = 0  # bytes that this process held when it last gave memory back
+
+
 def release() -> None:
-    """Give free memory back to the system."""
+    """Give free memory back to the system, where this process holds `SPARE` more than when it last did.
+
+    After each task of 10 ms it would cost a tenth of them.
+    """
     import pyarrow as pa
 
+    held = resident()
+    if held and held < _Process.settled + SPARE:
+        return
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(AttributeError):  # only glibc keeps what it could give back
         ctypes.CDLL(None).malloc_trim(0)
+    _Process.settled = resident()
+
+
+def resident() -> int:
+    """Return the bytes of this process that are in memory; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except FileNotFoundError:
+        return 0

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cli import main
+from pipeline.engine import memory
 from pipeline.engine.local import Local
 from pipeline.engine.memory import DRIVER, PARENT, WORKER, Admission, Weighed, bytes_of, needs, processes, room
 from pipeline.errors import UsageError
@@ -100,3 +101,22 @@ def test_a_task_with_no_room_runs_and_is_told_of_once():
         "--memory 1.0 GB cannot be kept: a task takes some 6.0 GB beside prep itself. It runs alone; "
         "a smaller shard or document would need less."
     ]
+
+
+def test_what_a_large_task_leaves_behind_goes_back_to_the_system():
+    memory.release()
+    blocks = [bytes(1000) for _ in range(100_000)]
+    last = blocks.pop()  # at the end of what they took: it keeps the rest from going by itself
+    del blocks
+    before = memory.resident()
+    memory.release()
+    assert before - memory.resident() > 50 << 20
+    assert len(last) == 1000
+
+
+def test_nothing_is_given_back_after_a_small_task(monkeypatch):
+    memory.release()
+    given_back = []
+    monkeypatch.setattr(memory.ctypes, "CDLL", given_back.append)
+    memory.release()
+    assert not given_back
