@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.artifacts import Identity, Store, atomic, canonical, checked_name, remembered, save
+from pipeline.artifacts import Identity, Store, append, atomic, canonical, checked_name, remembered, reserve, save
 from pipeline.errors import (
     AmbiguousRef,
     ArtifactNotFound,
@@ -418,3 +419,55 @@ def test_a_draft_of_other_code_is_begun_anew(store, monkeypatch):
 def test_removed_documents_that_are_in_no_file_are_rows_lost(store):
     with store.draft(Identity("clean", {}), "wiki") as draft, pytest.raises(RowsLost, match="0 removed on the disk"):
         draft.publish({"in": 2, "kept": 0, "removed": 2}, versions={}, run={})
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from pipeline.artifacts import append, atomic, reserve, save
+from pipeline.errors import StoreError
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+path = Path(sys.argv[1])
+numbers = np.arange(200)
+try:
+    if sys.argv[2] == "save":
+        save(numbers, path)
+    elif sys.argv[2] == "reserve":
+        reserve(path, 1600)
+    else:
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            append(numbers, file)
+except StoreError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("way", ["save", "append", "reserve"])
+def test_a_disk_that_refuses_the_last_numbers_of_an_array_is_told_of(way, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "a"), way], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}/a: cannot write (File too large).")
+
+
+@given(st.lists(st.integers(0, 255)), st.sampled_from([np.uint8, np.int64, np.bool_]), st.booleans())
+def test_an_array_is_saved_as_numpy_reads_it(numbers, kind, turned):
+    array = np.array([numbers, numbers], dtype=kind)
+    array = array.T if turned else array
+    with tempfile.TemporaryDirectory() as folder:
+        save(array, Path(folder) / "a.npy")
+        read = np.load(Path(folder) / "a.npy")
+        with (Path(folder) / "a.bin").open("wb") as file:
+            append(array, file)
+        assert np.array_equal(read, array)
+        assert read.dtype == array.dtype
+        assert np.array_equal(np.fromfile(Path(folder) / "a.bin", dtype=kind), array.reshape(-1))
+
+
+def test_a_file_is_as_long_as_was_reserved(tmp_path):
+    reserve(tmp_path / "a", 4096)
+    assert (tmp_path / "a").stat().st_size == 4096

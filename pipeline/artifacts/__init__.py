@@ -24,7 +24,7 @@ A folder without `manifest.json` is a draft, or what has been uploaded of one.
 
 from pipeline.artifacts.artifact import Artifact
 from pipeline.artifacts.draft import Draft
-from pipeline.artifacts.files import LOCK, REMOVED, atomic, refusals, remembered, remove_at_once, save
+from pipeline.artifacts.files import LOCK, REMOVED, append, atomic, refusals, remembered, remove_at_once, reserve, save
 from pipeline.artifacts.identity import STAGES, Identity, canonical, checked_name
 from pipeline.artifacts.manifest import MANIFEST, Manifest
 from pipeline.artifacts.shards import parquet_rows, read_schema, read_shard
@@ -40,6 +40,7 @@ __all__ = [
     "Identity",
     "Manifest",
     "Store",
+    "append",
     "atomic",
     "canonical",
     "checked_name",
@@ -49,5 +50,6 @@ __all__ = [
     "refusals",
     "remembered",
     "remove_at_once",
+    "reserve",
     "save",
 ]

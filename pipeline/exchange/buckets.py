@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from filters import clusters
-from pipeline.artifacts import atomic, save
+from pipeline.artifacts import append, atomic, save
 from pipeline.exchange import Exchange, Hashes, Ints, mapped, numbers
 
 HELD = 48  # bytes a key, while it is sorted among others
@@ -40,8 +40,8 @@ def group(exchange: Exchange, bands: Sequence[int]) -> None:
         ):
             for found in _ranges(exchange, band):
                 flags[found.members] = True
-                found.members.tofile(members_file)
-                np.diff(found.offsets).tofile(sizes_file)
+                append(found.members, members_file)
+                append(np.diff(found.offsets), sizes_file)
     save(flags, exchange.file(f"shared-{bands[0]}.npy"), durable=False)
 
 

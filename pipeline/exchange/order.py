@@ -3,7 +3,7 @@
 import numpy as np
 
 from filters import clusters
-from pipeline.artifacts import atomic, save
+from pipeline.artifacts import append, atomic, save
 from pipeline.exchange import Exchange, Ints
 from pipeline.exchange.buckets import of_band
 
@@ -36,7 +36,7 @@ def _write_buckets(exchange: Exchange, bounds: Ints) -> None:
         while first < len(bounds) - 1:
             enough = np.searchsorted(bounds, bounds[first] + exchange.most // HELD, side="right") - 1
             last = max(first + 1, int(enough))
-            _buckets_of(exchange, first, last).tofile(file)
+            append(_buckets_of(exchange, first, last), file)
             first = last
 
 

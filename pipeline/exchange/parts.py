@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from filters import clusters
-from pipeline.artifacts import save
+from pipeline.artifacts import reserve, save
 from pipeline.exchange import Exchange, Hashes, Ints, mapped, numbers
 
 
@@ -77,7 +77,8 @@ def _sets(exchange: Exchange, order: Ints) -> tuple[Hashes, Ints]:
     hashes: Hashes = np.empty(0 if large else offsets[-1], dtype=np.uint64)
     if large:
         path = exchange.file(f"sets-{order[0]}")
-        hashes = np.asarray(np.memmap(path, mode="w+", dtype=np.uint64, shape=(int(offsets[-1]),)))
+        reserve(path, int(offsets[-1]) * 8)
+        hashes = np.asarray(np.memmap(path, mode="r+", dtype=np.uint64))
     starts = np.searchsorted(exchange.candidates(), exchange.starts())
     sorted_ = np.argsort(order, kind="stable")
     for number, (first, last) in enumerate(pairwise(np.searchsorted(order[sorted_], starts).tolist())):

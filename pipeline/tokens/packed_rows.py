@@ -39,7 +39,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.kernels import kernel, read_only
-from pipeline.artifacts import atomic, save
+from pipeline.artifacts import append, atomic, save
 from pipeline.tokens.rows import IGNORED, TOKEN_LISTS, Ints, Rows, Tokens, offsets_of
 
 Int32s = npt.NDArray[np.int32]
@@ -67,7 +67,7 @@ class SpillWriter:
 
     def write(self, tokens: Tokens, ranges: Rows) -> None:
         """Append ranges of a batch's tokens, each a document that stays whole."""
-        codes(tokens, ranges).tofile(self._codes)
+        append(codes(tokens, ranges), self._codes)
         self._lengths.append((ranges.stop - ranges.start).astype(np.int32))
 
 
@@ -109,7 +109,7 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
         at = 0
         while at < len(row):
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
-            _moved(codes, start[at:stop], length[at:stop]).tofile(file)
+            append(_moved(codes, start[at:stop], length[at:stop]), file)
             at = stop
     save(np.stack([row, offsets[:-1], length, number]), to / "index.npy", durable=False)
 

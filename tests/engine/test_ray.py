@@ -156,6 +156,7 @@ def test_an_address_at_which_nobody_answers_is_told(ray_engine, tmp_path, monkey
 
 
 def test_a_cluster_that_listens_and_does_not_answer_is_given_up_in_one_line(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("pipeline.engine.ray.WELCOME", 1.0)
     with dumb() as port, warnings.catch_warnings(action="ignore"):
