@@ -76,11 +76,15 @@ def _error(url: str, error: Exception, waited: float) -> StoreError:
         )
     said = " ".join((str(error) or type(error).__name__).split()).rstrip(".")[:200]
     if isinstance(error, ValueError):
-        return StoreError(f"{url}: cannot be used ({said}). Check --store and AWS_ENDPOINT_URL.")
+        return StoreError(f"{url}: cannot be used ({said}). Check --store{_and_endpoint(scheme)}.")
     return StoreError(
-        f"{url}: no answer in {waited:.0f} s ({said}). Check the network and AWS_ENDPOINT_URL, and run the same "
+        f"{url}: no answer in {waited:.0f} s ({said}). Check the network{_and_endpoint(scheme)}, and run the same "
         f"command again: finished shards are kept."
     )
+
+
+def _and_endpoint(scheme: str) -> str:
+    return " and AWS_ENDPOINT_URL" if scheme in ("s3", "s3a") else ""
 
 
 def _is_answer(error: Exception) -> bool:
@@ -88,7 +92,8 @@ def _is_answer(error: Exception) -> bool:
 
     An upload in parts is begun anew where the server has forgotten of it.
     """
-    code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+    response = getattr(error.__cause__, "response", None)  # botocore's is a dictionary, Azure's is not
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     there = isinstance(error, FileNotFoundError | FileExistsError) and code != "NoSuchUpload"
     return there or isinstance(error, DEFECTS) or (isinstance(error, OSError) and error.errno in OF_THIS_DISK)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.artifacts import Identity, Store
 from pipeline.artifacts.bucket import Bucket
+from pipeline.artifacts.patience import ask
 from pipeline.cli import main
 from pipeline.errors import BrokenArtifact, StoreError
 
@@ -166,7 +168,7 @@ def test_what_is_no_server_is_one_line(machine, lead_to):
 
 def test_a_scheme_that_nobody_knows_is_one_line(machine):
     machine("a")
-    with pytest.raises(StoreError, match=r"^xyz://box: cannot be used \(Protocol not known: xyz\)\. Check --store"):
+    with pytest.raises(StoreError, match=r"^xyz://box: cannot be used \(Protocol not known: xyz\)\. Check --store\.$"):
         Store("xyz://box").list()
 
 
@@ -175,3 +177,23 @@ def test_a_missing_driver_says_what_to_install(machine, monkeypatch, lead_to, s3
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(StoreError, match=r"gs://box: gs:// needs a driver\. Install it with: pip install 'prep\[cloud\]'$"):
         Store("gs://box").list()
+
+
+def test_azure_says_in_its_own_way_that_there_is_no_object():
+    error = FileNotFoundError("none")
+    error.__cause__ = OSError("not found")
+    error.__cause__.response = object()  # botocore has a dictionary there
+
+    def question():
+        raise error
+
+    with pytest.raises(FileNotFoundError):
+        ask("abfs://box", question, threading.Event())
+
+
+def test_only_of_s3_is_the_address_of_s3_told(impatient):
+    def question():
+        raise ConnectionError("refused")
+
+    with pytest.raises(StoreError, match=r"^abfs://box: no answer in 1 s \(refused\)\. Check the network, and run the same"):
+        ask("abfs://box", question, threading.Event())
