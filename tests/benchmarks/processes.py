@@ -1,6 +1,7 @@
-"""A command -> how long it takes, and the most memory that it and all processes below it hold together."""
+"""A command -> how long it takes and works, and the most memory that it and all processes below it hold together."""
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -11,22 +12,30 @@ EVERY = 0.05  # seconds between two looks
 
 
 class Used(NamedTuple):
-    """What a command has used: `peak` is the largest sum of the proportional set sizes (PSS) of its processes, in bytes."""
+    """What a command has used.
+
+    `peak` is the largest sum of the proportional set sizes (PSS) of its processes, in bytes; `processors` are the seconds that
+    all of them have worked, as far as was seen before they ended.
+    """
 
     seconds: float
     peak: int
+    processors: float
 
 
 def measured(command: Sequence[str]) -> Used:
     """Run a command; raises `CalledProcessError` where it fails."""
     start, peak = time.perf_counter(), 0
+    worked: dict[int, float] = {}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            peak = max(peak, sum(pss(one) for one in below(process.pid)))
+            processes = below(process.pid)
+            peak = max(peak, sum(map(pss, processes)))
+            worked |= {one: seconds for one in processes if (seconds := work(one))}
             time.sleep(EVERY)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Used(time.perf_counter() - start, peak)
+    return Used(time.perf_counter() - start, peak, sum(worked.values()))
 
 
 def below(root: int) -> list[int]:
@@ -49,3 +58,11 @@ def pss(process: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) << 10
     return 0
+
+
+def work(process: int) -> float:
+    """Return the seconds that a process has worked, all its threads together; nothing of one that has ended."""
+    with contextlib.suppress(OSError):
+        user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return 0.0
