@@ -14,6 +14,8 @@ from typing import Any, Literal, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.tokens.files import state
+
 SHARD_BYTES = 500_000_000  # of a shard in memory: the default of `datasets.save_to_disk` and of the hub's uploads
 
 
@@ -88,19 +90,7 @@ def save_to_disk(folder: Path, splits: Mapping[str, list[Path]], schema: pa.Sche
     features = Features.from_arrow_schema(schema).to_dict()
     for split, files in splits.items():
         _write_json(folder / split / "dataset_info.json", {"features": features})
-        _write_json(folder / split / "state.json", _state(split, files, fingerprint))
-
-
-def _state(split: str, files: list[Path], fingerprint: str) -> dict[str, Any]:
-    return {
-        "_data_files": [{"filename": path.name} for path in files],
-        "_fingerprint": f"{fingerprint}-{split}",
-        "_format_columns": None,
-        "_format_kwargs": {},
-        "_format_type": None,
-        "_output_all_columns": False,
-        "_split": split,
-    }
+        _write_json(folder / split / "state.json", state(split, [file.name for file in files], fingerprint))
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -28,11 +28,12 @@ def describe(draft: Path, fingerprint: str) -> None:
             with atomic(folder / "00000.arrow") as temporary, pa.ipc.new_stream(temporary, PACKED):
                 pass
         shards = sorted(path.name for path in folder.glob("*.arrow"))
-        _write_json(folder / "state.json", _state(split, shards, fingerprint))
+        _write_json(folder / "state.json", state(split, shards, fingerprint))
         _write_json(folder / "dataset_info.json", {"features": dict.fromkeys(PACKED.names, FEATURE)})
 
 
-def _state(split: str, shards: list[str], fingerprint: str) -> dict[str, Any]:
+def state(split: str, shards: list[str], fingerprint: str) -> dict[str, Any]:
+    """Return what `datasets` keeps in state.json beside the shards of a split."""
     return {
         "_data_files": [{"filename": name} for name in shards],
         "_fingerprint": f"{fingerprint}-{split}",

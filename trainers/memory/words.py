@@ -43,7 +43,7 @@ def terms(asked: Estimate) -> list[str]:
 
 
 def cards(found: Sequence[Fit]) -> list[str]:
-    """Say which cards hold it. `prep train` uses one card: two that work apart on rows of their own need as much on each."""
+    """Say which cards hold it. The processes of `prep train` work apart on rows of their own: each needs as much."""
     rows = [
         f"{fit.card:<8}{_mark(fit.holds):<10}{CARDS[fit.card]:>5.1f}  {fit.largest or 'none':>24}   "
         f"{_mark(fit.two_hold)} {gib(fit.sharded)} each"
