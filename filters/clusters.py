@@ -6,12 +6,14 @@ threshold, else it is a survivor itself. So a cluster is a survivor and those th
 chain of small steps makes documents go that are far apart, and of two candidates that resemble each other at most one stays.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.kernels import Flags, Hashes, Ints, Scalar, Values, bits_in, kernel, part
 
+Numbers = npt.NDArray[np.integer[Any]]
 OUTLINE = 2048  # bits: sets of up to some thousand elements still leave many of them unset
 
 
@@ -80,7 +82,7 @@ def jaccard(hashes: Hashes, offsets: Ints, a: int, b: int, threshold: float) -> 
 
 
 @part
-def _root(parent: Ints, document: Scalar) -> Scalar:
+def _root(parent: Numbers, document: Scalar) -> Scalar:
     while parent[document] != document:
         parent[document] = parent[parent[document]]
         document = parent[document]
@@ -88,12 +90,24 @@ def _root(parent: Ints, document: Scalar) -> Scalar:
 
 
 @kernel
-def connect(members: Ints, offsets: Ints, parent: Ints) -> None:
-    """Connect the members of each bucket in `parent`: `int64[documents]`, a forest."""
+def connect(members: Ints, offsets: Ints, parent: Numbers) -> None:
+    """Connect the members of each bucket in `parent`: integers, a forest."""
     for bucket in range(len(offsets) - 1):
         for at in range(offsets[bucket] + 1, offsets[bucket + 1]):
             a, b = _root(parent, members[offsets[bucket]]), _root(parent, members[at])
             parent[max(a, b)] = min(a, b)
+
+
+@kernel
+def connect_numbered(members: Numbers, sizes: Numbers, number: Numbers, parent: Numbers, counts: Numbers) -> None:
+    """Connect the members of buckets that lie side by side, known in `parent` by a `number`; count the buckets of each."""
+    begin = 0
+    for size in sizes:
+        for at in range(begin, begin + size):
+            counts[number[members[at]]] += 1
+            a, b = _root(parent, number[members[begin]]), _root(parent, number[members[at]])
+            parent[max(a, b)] = min(a, b)
+        begin += size
 
 
 @kernel
@@ -115,9 +129,12 @@ def connect_alike(members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, th
 
 
 @kernel
-def roots(parent: Ints) -> Ints:
+def roots(parent: Numbers) -> Numbers:
     """Return the least document that each one is connected with."""
-    return np.array([_root(parent, document) for document in range(len(parent))])
+    found = np.empty_like(parent)
+    for document in range(len(parent)):
+        found[document] = _root(parent, document)
+    return found
 
 
 @kernel
@@ -143,16 +160,32 @@ def gather(hashes: Hashes, starts: Ints, sizes: Ints, out: Hashes, to: Ints) -> 
         out[to[at] : to[at] + sizes[at]] = hashes[starts[at] : starts[at] + sizes[at]]
 
 
-def in_order(root: Ints, rank: Ints) -> tuple[Ints, Ints]:
-    """Return the documents cluster by cluster, in order of rank, without those that are alone; and where clusters start.
+@kernel
+def in_order(root: Numbers, best: Numbers) -> tuple[Numbers, Ints]:
+    """Return the documents cluster by cluster, without those that are alone, and where clusters start.
 
-    >>> in_order(np.array([0, 1, 0, 0]), np.array([2, 0, 1, 3]))
+    In a cluster they stand as in `best`, which holds them all, the best first.
+
+    >>> in_order(np.array([0, 1, 0, 0]), np.array([1, 2, 0, 3]))
     (array([2, 0, 3]), array([0, 3]))
     """
-    together = np.flatnonzero(np.bincount(root, minlength=len(root))[root] > 1)
-    order = together[np.lexsort((rank[together], root[together]))]
-    starts = np.flatnonzero(np.concatenate([[True], root[order][1:] != root[order][:-1]])) if len(order) else order
-    return order, np.append(starts, len(order)).astype(np.int64)
+    place, many = np.zeros(len(root), dtype=np.int32), 0
+    for own in root:
+        place[own] += 1
+        many += place[own] == 2
+    starts, cluster, at = np.empty(many + 1, dtype=np.int64), 0, 0
+    for document in range(len(root)):
+        size = place[document]
+        place[document] = at if size > 1 else -1
+        if size > 1:
+            starts[cluster], cluster, at = at, cluster + 1, at + size
+    starts[many] = at
+    order = np.empty(at, dtype=root.dtype)
+    for document in best:
+        if place[root[document]] >= 0:
+            order[place[root[document]]] = document
+            place[root[document]] += 1
+    return order, starts
 
 
 @kernel

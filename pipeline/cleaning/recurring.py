@@ -18,10 +18,14 @@ from pipeline.cleaning.looking import Ints, flattened
 from pipeline.cleaning.plan import Step
 from pipeline.cleaning.tables import save
 from pipeline.documents import flat_text
+from pipeline.engine.memory import Weighed
+from pipeline.exchange import mapped, most_of
 from pipeline.run import Run
 
 Hashes = npt.NDArray[np.uint64]
-RANGES = 16  # of keys, each of which is a task
+Int32s = npt.NDArray[np.int32]
+RANGES = 16  # of keys, each of which is a task; more where one would hold too much
+HELD = 96  # bytes a key, while those of a range are counted
 BOUNDS: dict[str, Any] = {
     "action": "strip_line", "min": None, "max": None, "min_per_1000_words": None, "max_per_1000_words": None,
 }  # fmt: skip
@@ -40,6 +44,10 @@ class Count:
         """Return the path of a file of the count."""
         return self.work / f"{self.step.number}.{name}"
 
+    def keys(self, shard: int) -> Hashes:
+        """Return the keys of a shard, mapped."""
+        return mapped(self.file(f"{shard:05}.keys.npy"))
+
 
 def write_keys(step: Step, answer: pa.Table, documents: pa.Table, work: Path, shard: int) -> None:
     """Write a shard's keys, each once a document, sorted."""
@@ -56,9 +64,12 @@ def count(counted: Count, run: Run) -> dict[str, Any]:
     """Find the keys that stand in as many documents as the step says, or more, and the first shard of each; write them down."""
 
     def work() -> dict[str, Any]:
-        parts = run.engine.map(partial(_range, counted), list(range(RANGES)))
-        label = f"clean, {counted.step.filter.name}"
-        found = list(run.progress.track(label, parts, RANGES))
+        most = most_of(run.memory)
+        total = sum(len(counted.keys(shard)) for shard in range(counted.shards))
+        ranges = max(RANGES, -(-total * HELD // most))
+        task = Weighed(partial(_range, counted, ranges), lambda _: 2 * most)
+        parts = run.engine.map(task, list(range(ranges)))
+        found = list(run.progress.track(f"clean, {counted.step.filter.name}", parts, ranges))
         save(np.concatenate([keys for keys, _ in found]), counted.file("keys.npy"))
         save(np.concatenate([first for _, first in found]), counted.file("first.npy"))
         return {"keys": int(sum(len(keys) for keys, _ in found))}
@@ -66,15 +77,15 @@ def count(counted: Count, run: Run) -> dict[str, Any]:
     return remembered(counted.file("counted.json"), work)
 
 
-def _range(counted: Count, number: int) -> tuple[Hashes, Ints]:
+def _range(counted: Count, ranges: int, number: int) -> tuple[Hashes, Int32s]:
     """Count the keys of one range; return those that recur, and the first shard that each stands in."""
-    low, high = (np.uint64((bound << 64) // RANGES if bound < RANGES else (1 << 64) - 1) for bound in (number, number + 1))
+    low, high = (np.uint64((bound << 64) // ranges if bound < ranges else (1 << 64) - 1) for bound in (number, number + 1))
     keys, shards = [], []
     for shard in range(counted.shards):
-        own = np.load(counted.file(f"{shard:05}.keys.npy"), mmap_mode="r")
-        end = len(own) if number + 1 == RANGES else int(np.searchsorted(own, high))
+        own = counted.keys(shard)
+        end = len(own) if number + 1 == ranges else int(np.searchsorted(own, high))
         keys.append(np.array(own[int(np.searchsorted(own, low)) : end]))
-        shards.append(np.full(len(keys[-1]), shard, dtype=np.int64))
+        shards.append(np.full(len(keys[-1]), shard, dtype=np.int32))
     together, shard_of = np.concatenate(keys), np.concatenate(shards)
     order = np.argsort(together, kind="stable")
     distinct, first, times = np.unique(together[order], return_index=True, return_counts=True)
@@ -84,7 +95,7 @@ def _range(counted: Count, number: int) -> tuple[Hashes, Ints]:
 
 def spans_of(counted: Count, answer: pa.Table, documents: pa.Table, shard: int) -> pa.Table:
     """Return, as a spans filter's answer, the lines of a shard that recur; with `keep: first`, not those that stand first."""
-    keys, first_shard = np.load(counted.file("keys.npy")), np.load(counted.file("first.npy"))
+    keys, first_shard = mapped(counted.file("keys.npy")), mapped(counted.file("first.npy"))
     column = answer["pieces"].combine_chunks()
     _, offsets, _ = flat_text(documents, counted.step.on)
     document, _, entries = flattened(column, offsets)

@@ -1,8 +1,7 @@
 """The search for duplicates over all shards: what its tasks do, each of which holds only a part of the sets at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from pipeline.cleaning.plan import Step
 from pipeline.cleaning.tables import read
 from pipeline.documents import flat_text
 from pipeline.engine.memory import Weighed
-from pipeline.exchange import MOST, Exchange, parts
+from pipeline.exchange import MOST, Exchange, begun, parts
 from pipeline.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -52,6 +51,7 @@ class Search:
     others: int
     work: Path
     most: int = MOST  # bytes that a task holds
+    first: int = 0  # document of this run
 
     @property
     def threshold(self) -> float:
@@ -62,45 +62,42 @@ class Search:
         """Return one number a document, of all shards."""
         return np.concatenate([np.load(place.file(f"{kind}-{self.step.number}.npy")) for place in self.places])
 
-    @cached_property
+    @property
     def exchange(self) -> Exchange:
         """Return what brings documents together that share a key."""
-        keys, sets = (
-            tuple(place.file(f"{name}-{self.step.number}.npy") for place in self.places) for name in ("keys", "hashes")
-        )
-        whole = Exchange(keys, sets, self.work, str(self.step.number), most=self.most)
-        return replace(whole, first=int(whole.starts()[self.others]))
+        return Exchange(self.work, str(self.step.number), self.first, self.most)
 
-    def starts(self) -> Ints:
-        """Return where each shard's documents begin among all."""
-        return self.exchange.starts()
+    def begin(self) -> "Search":
+        """Write down which shards the exchange is about; return the search that knows where those of this run begin."""
+        keys, sets = ([place.file(f"{name}-{self.step.number}.npy") for place in self.places] for name in ("keys", "hashes"))
+        exchange = begun(self.exchange, keys, sets)
+        return replace(self, first=int(exchange.starts()[self.others]))
 
     def file(self, name: str) -> Path:
         """Return the path of a file of the search."""
         return self.work / f"{self.step.number}.{name}"
 
-    def map(self, run: Run, task: Any, items: Sequence[Any]) -> list[Any]:  # noqa: ANN401
+    def map(self, run: Run, task: Any, items: Sequence[Any]) -> Iterator[Any]:  # noqa: ANN401
         """Have a task done for each item, and say how far it is."""
         label = f"clean, {self.step.filter.name}"
-        return list(run.progress.track(label, run.engine.map(Weighed(task, self.exchange.need), items), len(items)))
+        return run.progress.track(label, run.engine.map(Weighed(task, self.exchange.need), items), len(items))
 
 
-def sets(search: Search, item: tuple[int, tuple[int, int]]) -> Ints:
-    """Make the sets of a shard's candidates; return their sizes."""
-    number, (first, last) = item
-    place, step = search.places[number], search.step
+def sets(step: Step, exchange: Exchange, item: tuple[Place, tuple[int, int], int]) -> Ints:
+    """Make the sets of a shard's candidates; return their sizes. The shard's documents begin at some number among all."""
+    place, (first, last), start = item
     if step.filter.sets is None:
         raise TypeError(f"{step.filter.name} finds no duplicates")
-    rows = search.exchange.candidates()[first:last] - search.starts()[number]
+    rows = exchange.candidates()[first:last].astype(np.int64) - start
     texts, offsets, _ = flat_text(place.table().take(pa.array(rows)), step.on, part_of(step), calls=True)
     found = step.filter.sets(texts, offsets, **step.settings)
     save(found.hashes, place.file(f"hashes-{step.number}.npy"), durable=False)
     return np.diff(found.offsets)
 
 
-def twins(search: Search, item: tuple[int, int]) -> tuple[Ints, npt.NDArray[np.float64]]:
+def twins(exchange: Exchange, threshold: float, item: tuple[int, int]) -> tuple[Ints, npt.NDArray[np.float64]]:
     """Choose the survivors among some candidates that stand in order of rank; return each one's twin and the similarity."""
-    own = parts.part(search.exchange, *item)
-    fixed = own.candidates < np.searchsorted(search.exchange.candidates(), search.exchange.first)
-    twin, similarity = clusters.survivors(own.buckets, own.bounds, own.hashes, own.offsets, search.threshold, fixed)
+    own = parts.part(exchange, *item)
+    fixed = own.candidates < exchange.candidates_before(exchange.first)
+    twin, similarity = clusters.survivors(own.buckets, own.bounds, own.hashes, own.offsets, threshold, fixed)
     return np.where(twin >= 0, own.candidates[twin], -1), similarity

@@ -28,11 +28,12 @@ from pipeline.cleaning.search import Place, Search, sets, twins
 from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import STRING, flat_text, ledger
 from pipeline.errors import FilterError
-from pipeline.exchange import buckets, order, parts
+from pipeline.exchange import buckets, mapped, order, parts
 from pipeline.run import Run
 from pipeline.timing import phase, timed
 
 Ints = npt.NDArray[np.int64]
+Int32s = npt.NDArray[np.int32]
 ALARM = 0.1  # a cluster with a larger share of the documents is told
 
 
@@ -85,10 +86,11 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
     """
 
     def work() -> dict[str, Any]:
-        candidates = _candidates(search, gone, run)
-        offsets = _write_sets(search, candidates, run)
-        twin, similarity = _twins_of(search, candidates, offsets, run)
-        others = int(np.searchsorted(candidates, search.starts()[search.others]))
+        begun = search.begin()
+        candidates = _candidates(begun, gone, run)
+        _write_sets(begun, run)
+        twin, similarity = _twins_of(begun, candidates, run)
+        others = int(begun.exchange.candidates_before(begun.first))
         count = {
             "step": search.step.number,
             "in": int((~gone).sum()),
@@ -96,55 +98,55 @@ def find(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> dict[str, Any
             "candidates": len(candidates) - others,
             "largest_cluster": _largest(twin, others),
         }
-        _guard(search, count["largest_cluster"], count["in"], run)
-        _write_twins(search, candidates, twin, similarity)
+        _guard(begun, count["largest_cluster"], count["in"], run)
+        _write_twins(begun, candidates, twin, similarity)
         recall = search.step.filter.recall
         return count | ({"recall": round(recall(**search.step.settings), 3)} if recall else {})
 
     return remembered(search.file("found.json"), work)
 
 
-def _candidates(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> Ints:
+def _candidates(search: Search, gone: npt.NDArray[np.bool_], run: Run) -> Int32s:
     """Group all documents by their keys; return those that share a bucket with another one."""
     eligible = search.gathered("eligible")
-    eligible[search.exchange.first :] &= ~gone
+    eligible[search.first :] &= ~gone
     save(eligible, search.exchange.file("eligible.npy"), durable=False)
     return buckets.find(search.exchange, run.engine.workers, partial(search.map, run))
 
 
-def _write_sets(search: Search, candidates: Ints, run: Run) -> Ints:
-    """Have the sets of all candidates made; return where each one's begins among them."""
-    bounds = np.searchsorted(candidates, search.starts())
-    return parts.write_offsets(
-        search.exchange, search.map(run, partial(sets, search), list(enumerate(pairwise(bounds.tolist()))))
-    )
+def _write_sets(search: Search, run: Run) -> None:
+    """Have the sets of all candidates made, and write down where each one's begins among them."""
+    starts = search.exchange.starts()
+    bounds = search.exchange.candidates_before(starts)
+    items = list(zip(search.places, pairwise(bounds.tolist()), starts[:-1].tolist(), strict=True))
+    parts.write_offsets(search.exchange, search.map(run, partial(sets, search.step, search.exchange), items))
 
 
-def _twins_of(search: Search, candidates: Ints, offsets: Ints, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _twins_of(search: Search, candidates: Int32s, run: Run) -> tuple[Ints, npt.NDArray[np.float64]]:
     """Return for each candidate its twin among them (-1: it stays), and their similarity.
 
     Candidates that no bucket connects, directly or through others, are no business of one task.
     """
-    starts = order.write(search.exchange, _rank(search, candidates))
-    places = np.load(search.exchange.file("order.npy"))
+    starts = order.write(search.exchange, _best(search, candidates))
+    places = mapped(search.exchange.file("order.npy"))
     twin, similarity = np.full(len(candidates), -1, dtype=np.int64), np.zeros(len(candidates))
-    cuts = parts.cut(search.exchange, offsets, starts, run.engine.workers)
-    for (first, last), found in zip(cuts, search.map(run, partial(twins, search), cuts), strict=True):
+    cuts = parts.cut(search.exchange, starts, run.engine.workers)
+    answers = search.map(run, partial(twins, search.exchange, search.threshold), cuts)
+    for (first, last), found in zip(cuts, answers, strict=True):
         twin[places[first:last]], similarity[places[first:last]] = found
     return twin, similarity
 
 
-def _rank(search: Search, candidates: Ints) -> Ints:
-    """Return each candidate's place among all by its score; those of other artifacts come first."""
-    score, starts = np.empty(len(candidates)), search.starts()
+def _best(search: Search, candidates: Int32s) -> Ints:
+    """Return the candidates by their score, the best first; those of other artifacts come before all others."""
+    score, starts = np.empty(len(candidates)), search.exchange.starts()
+    bounds = search.exchange.candidates_before(starts)
     for place, (low, high), (first, last) in zip(
-        search.places, pairwise(starts.tolist()), pairwise(np.searchsorted(candidates, starts).tolist()), strict=True
+        search.places, pairwise(starts.tolist()), pairwise(bounds.tolist()), strict=True
     ):
         own = np.load(place.file(f"scores-{search.step.number}.npy"), mmap_mode="r")
-        score[first:last] = np.inf if high <= search.exchange.first else own[candidates[first:last] - low]
-    rank = np.empty(len(candidates), dtype=np.int64)
-    rank[np.argsort(-score, kind="stable")] = np.arange(len(rank))
-    return rank
+        score[first:last] = np.inf if high <= search.first else own[candidates[first:last] - low]
+    return np.argsort(np.negative(score, out=score), kind="stable")
 
 
 def _largest(twin: Ints, others: int) -> int:
@@ -164,9 +166,9 @@ def _guard(search: Search, largest: int, total: int, run: Run) -> None:
 
 
 @phase("write twins")
-def _write_twins(search: Search, candidates: Ints, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
+def _write_twins(search: Search, candidates: Int32s, twin: Ints, similarity: npt.NDArray[np.float64]) -> None:
     """Write for each shard the rows that go, with the id of the twin that stays."""
-    starts, gone = search.starts(), np.flatnonzero(twin >= 0)
+    starts, gone = search.exchange.starts(), np.flatnonzero(twin >= 0)
     wanted = candidates[np.unique(twin[gone])]
     bounds = np.searchsorted(wanted, starts)
     names = [pa.array([], STRING)]

@@ -1,31 +1,34 @@
 """Keys of all shards -> buckets: the documents that share a key in a band; and the candidates, those in any bucket."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from filters import clusters
 from pipeline.artifacts import append, atomic, save
-from pipeline.exchange import Exchange, Hashes, Ints, mapped, numbers
+from pipeline.exchange import Exchange, Hashes, Int32s, Ints, mapped, numbers
 
 HELD = 48  # bytes a key, while it is sorted among others
-Map = Callable[[Callable[[Any], None], Sequence[list[int]]], object]
-"""Has a task done for each item."""
+Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Has a task done for each item; the answers come one by one."""
 
 
-def find(exchange: Exchange, workers: int, map_: Map) -> Ints:
-    """Group all documents by their keys; return those that share a bucket with another one."""
-    tasks = min(exchange.bands, workers, len(exchange.keys))
-    groups = [group.tolist() for group in np.array_split(np.arange(exchange.bands), tasks)]
-    map_(partial(group, exchange), groups)
-    flags = mapped(exchange.file(f"shared-{groups[0][0]}.npy")).copy()
-    for others in groups[1:]:
-        flags |= mapped(exchange.file(f"shared-{others[0]}.npy"))
-    candidates = np.flatnonzero(flags)
-    save(candidates, exchange.file("candidates.npy"), durable=False)
-    return candidates
+def find(exchange: Exchange, workers: int, map_: Map) -> Int32s:
+    """Group all documents by their keys; return those that share a bucket with another one, mapped."""
+    bands, starts = exchange.bands(), exchange.starts()
+    groups = np.array_split(np.arange(bands), min(bands, workers, len(starts) - 1))
+    for _ in map_(partial(group, exchange), [own.tolist() for own in groups]):
+        pass
+    flags = [mapped(exchange.file(f"shared-{own[0]}.npy")) for own in groups]
+    found = [np.zeros(0, np.int32)]
+    for first, last in pairwise(starts.tolist()):
+        shared = np.logical_or.reduce([own[first:last] for own in flags])
+        found.append((first + np.flatnonzero(shared)).astype(np.int32))
+    save(np.concatenate(found), exchange.file("candidates.npy"), durable=False)
+    return exchange.candidates()
 
 
 def group(exchange: Exchange, bands: Sequence[int]) -> None:
@@ -40,16 +43,15 @@ def group(exchange: Exchange, bands: Sequence[int]) -> None:
         ):
             for found in _ranges(exchange, band):
                 flags[found.members] = True
-                append(found.members, members_file)
-                append(np.diff(found.offsets), sizes_file)
+                append(found.members.astype(np.int32), members_file)
+                append(np.diff(found.offsets).astype(np.int32), sizes_file)
     save(flags, exchange.file(f"shared-{bands[0]}.npy"), durable=False)
 
 
-def of_band(exchange: Exchange, band: int) -> clusters.Buckets:
-    """Return a band's buckets; of their members each is a number among the candidates."""
-    members = np.searchsorted(exchange.candidates(), numbers(exchange.file(f"members-{band}.bin")))
-    sizes = numbers(exchange.file(f"sizes-{band}.bin"))
-    return clusters.Buckets(members, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
+def of_band(exchange: Exchange, band: int) -> tuple[Int32s, Int32s]:
+    """Return a band's buckets, mapped: the documents of one behind those of the other, and how many each has."""
+    members, sizes = (exchange.file(f"{name}-{band}.bin") for name in ("members", "sizes"))
+    return numbers(members, np.int32), numbers(sizes, np.int32)
 
 
 def _ranges(exchange: Exchange, band: int) -> Iterator[clusters.Buckets]:
@@ -65,7 +67,7 @@ def _between(exchange: Exchange, band: int, low: np.uint64, last: np.uint64) -> 
     """Return the keys of a range, and whose they are, in order of the documents."""
     keys, documents = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
     starts, eligible = exchange.starts(), exchange.eligible()
-    for number, file in enumerate(exchange.keys):
+    for number, file in enumerate(exchange.keys()):
         own = mapped(file)[band]
         chosen = np.flatnonzero((own >= low) & (own <= last) & eligible[starts[number] : starts[number + 1]])
         keys.append(own[chosen])

@@ -1,14 +1,15 @@
 """The sets of all candidates -> parts of the candidates, and what a task knows of a part: buckets and sets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from filters import clusters
-from pipeline.artifacts import reserve, save
-from pipeline.exchange import Exchange, Hashes, Ints, mapped, numbers
+from filters.kernels import kernel
+from pipeline.artifacts import append, atomic, reserve
+from pipeline.exchange import Exchange, Hashes, Int32s, Ints, mapped, numbers
 
 
 class Part(NamedTuple):
@@ -25,19 +26,33 @@ class Part(NamedTuple):
     offsets: Ints
 
 
-def write_offsets(exchange: Exchange, sizes: Sequence[Ints]) -> Ints:
+def write_offsets(exchange: Exchange, sizes: Iterable[Ints]) -> None:
     """Write where each candidate's set begins among all; `sizes` are those of the sets, shard by shard."""
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64)
-    save(offsets, exchange.file("offsets.npy"), durable=False)
-    return offsets
+    with atomic(exchange.file("offsets.bin"), durable=False) as temporary, temporary.open("wb") as file:
+        total = np.zeros(1, dtype=np.int64)
+        append(total, file)
+        for own in sizes:
+            ends = total + np.cumsum(own, dtype=np.int64)
+            append(ends, file)
+            total = ends[-1:] if len(ends) else total
 
 
-def cut(exchange: Exchange, offsets: Ints, starts: Ints, workers: int) -> list[tuple[int, int]]:
+def cut(exchange: Exchange, starts: Ints, workers: int) -> list[tuple[int, int]]:
     """Cut the order into parts: whole groups, of as many hashes as a task may hold, or a group that has more."""
-    order = mapped(exchange.file("order.npy"))
-    sizes = np.add.reduceat(np.diff(offsets)[order], starts[:-1]) if len(order) else order
+    order, offsets = mapped(exchange.file("order.npy")), numbers(exchange.file("offsets.bin"))
+    sizes = _sizes(order, offsets, starts)
     most = min(exchange.most // 16, int(offsets[-1]) // (2 * workers))
     return [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes, most)]
+
+
+@kernel
+def _sizes(order: Int32s, offsets: Ints, starts: Ints) -> Ints:
+    """Return how many hashes the sets of each group have."""
+    sizes = np.zeros(len(starts) - 1, dtype=np.int64)
+    for group in range(len(sizes)):
+        for candidate in order[starts[group] : starts[group + 1]]:
+            sizes[group] += offsets[candidate + 1] - offsets[candidate]
+    return sizes
 
 
 def chunks(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
@@ -46,19 +61,17 @@ def chunks(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
     >>> list(chunks(np.array([1, 1, 5, 1]), 2))
     [(0, 2), (2, 3), (3, 4)]
     """
-    first, total = 0, 0
-    for at, size in enumerate(sizes.tolist()):
-        if total and total + size > most:
-            yield first, at
-            first, total = at, 0
-        total += size
-    if first < len(sizes):
-        yield first, len(sizes)
+    ends, first = np.cumsum(sizes), 0
+    while first < len(sizes):
+        fit = int(np.searchsorted(ends, ends[first] - sizes[first] + most, side="right"))
+        last = max(first + 1, fit)
+        yield first, last
+        first = last
 
 
 def part(exchange: Exchange, first: int, last: int) -> Part:
     """Return a part of the order."""
-    order = np.array(mapped(exchange.file("order.npy"))[first:last])
+    order = mapped(exchange.file("order.npy"))[first:last].astype(np.int64)
     bounds = mapped(exchange.file("bounds.npy"))
     sizes = bounds[order + 1] - bounds[order]
     own = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -70,7 +83,7 @@ def part(exchange: Exchange, first: int, last: int) -> Part:
 
 def _sets(exchange: Exchange, order: Ints) -> tuple[Hashes, Ints]:
     """Read the sets of some candidates, in their order: into memory, or where that is too much into a file."""
-    all_offsets = mapped(exchange.file("offsets.npy"))
+    all_offsets = numbers(exchange.file("offsets.bin"))
     sizes = all_offsets[order + 1] - all_offsets[order]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     large = offsets[-1] > exchange.most // 16
@@ -79,11 +92,11 @@ def _sets(exchange: Exchange, order: Ints) -> tuple[Hashes, Ints]:
         path = exchange.file(f"sets-{order[0]}")
         reserve(path, int(offsets[-1]) * 8)
         hashes = np.asarray(np.memmap(path, mode="r+", dtype=np.uint64))
-    starts = np.searchsorted(exchange.candidates(), exchange.starts())
+    starts, files = exchange.candidates_before(exchange.starts()), exchange.sets()
     sorted_ = np.argsort(order, kind="stable")
     for number, (first, last) in enumerate(pairwise(np.searchsorted(order[sorted_], starts).tolist())):
         if first < last:
             chosen = sorted_[first:last]
             begin = all_offsets[order[chosen]] - all_offsets[starts[number]]
-            clusters.gather(mapped(exchange.sets[number]), begin, sizes[chosen], hashes, offsets[chosen])
+            clusters.gather(mapped(files[number]), begin, sizes[chosen], hashes, offsets[chosen])
     return hashes, offsets

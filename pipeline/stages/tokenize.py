@@ -2,8 +2,7 @@
 
     a task a shard     documents -> tokens, each conversation rendered, labelled and proved; they wait in spills
     beside it          the fast encoder is proved equal to the tokenizer's own, or all is encoded again
-    once               all lengths -> what is held out, how often each document is taken, and the row of each piece
-    a task a shard     where there are many, its tokens in the order of rows
+    once               what is held out, how often each document is taken, and the row of each piece
     a task some rows   Arrow shards of whole rows, and the index of what they hold
 
 A text is trained whole; a conversation is rendered by the chat template, trained where the assistant speaks, and proved (see
@@ -12,38 +11,35 @@ A text is trained whole; a conversation is rendered by the chat template, traine
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
-from pipeline.documents import EDITS, flat_text, ledger, ledger_schema
-from pipeline.engine.memory import Weighed
+from pipeline.documents import EDITS, flat_text, ledger_schema
+from pipeline.engine.memory import Weighed, release
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
 from pipeline.timing import phase, timed
-from pipeline.tokens import layout, proof, training
-from pipeline.tokens import shards as row_shards
+from pipeline.tokens import layout, left_out, proof, split_rows, training
 from pipeline.tokens.chat import Chat, template_text
-from pipeline.tokens.encoded import Encoded, Overlong, ShardWriter, gathered, ids_of
+from pipeline.tokens.copies import copies as copies_of
+from pipeline.tokens.encoded import Overlong, ShardWriter, gathered
 from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
 from pipeline.tokens.encoding.fast import Unsupported
 from pipeline.tokens.files import SPLITS, describe
 from pipeline.tokens.layout import Packing, Wanted
 from pipeline.tokens.masks import probe
-from pipeline.tokens.packed_rows import exchange
-from pipeline.tokens.parents import Shard, batches, columns_of, reading, shards_of
-from pipeline.tokens.rows import SHORTEST, Ints
+from pipeline.tokens.parents import Shard, batches, columns_of, shards_of
+from pipeline.tokens.rows import SHORTEST
 from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
 from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened
 from pipeline.writing import HUGE, shard_size, write_parquet
@@ -135,17 +131,18 @@ def tokenize(
         encoded = gathered([plan.folder(shard.number) for shard in shards])
         held = layout.held_out(encoded, validation, validation_by, validation_similarity, draft.work / "near", run)
         places = {parent.ref: number for number, parent in enumerate(parents)}
-        names = np.repeat([places[shard.artifact] for shard in shards], encoded.documents)
-        times = layout.copies(encoded, names, numbers["epochs"], numbers["mix"], held)
-        refs = [shard.artifact for shard in shards]
+        names = [places[shard.artifact] for shard in shards]
+        copies = copies_of(encoded, names, numbers["epochs"], numbers["mix"], held)
+        refs = [(ref, len(list(own))) for ref, own in groupby(shard.artifact for shard in shards)]
+        wanted = Wanted(packing, sequence_length, seed)
+        rows = split_rows.Rows(draft, copies, wanted, refs, sort=encoded.tokens > UNSORTED)
         totals: list[dict[str, Any]] = []
         written = 0
-        for split, chosen in zip(SPLITS, (~held, held), strict=True):
-            rows = layout.taken(encoded, chosen, times, Wanted(packing, sequence_length, seed))
-            total, files = _written(draft, plan, encoded, rows, split, refs, written, run)
+        for split in SPLITS:
+            total, files = split_rows.write(rows, split, written, run)
             totals.append(total)
             written += files
-        mixed_out = _mixed_out(plan, encoded, times, shards, run)
+        mixed_out = left_out.write(copies, shards, draft.path / "removed", run) if mix or epochs else 0
         describe(draft.path, identity.fingerprint)
         removed = {filter_: sum(answer["removed"][filter_] for answer in answers) for filter_ in FILTERS}
         removed |= {"mix": mixed_out} if mix or epochs else {}
@@ -280,11 +277,15 @@ def _again(plan: Plan, choice: Choice, refused: Path) -> Plan:
 
 
 def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> Choice:
-    """Return what the proof says, or what an earlier run has found; tell which encoder is taken if it is not the fast one."""
+    """Return what the proof says, or what an earlier run has found; tell which encoder is taken if it is not the fast one.
+
+    What the proof held is given back: tasks run beside it to the end of all encoding.
+    """
     choice = Choice(**json.loads(refused.read_text())) if refused.exists() else proof.prove(folder, shards)
     for what, why in zip(("texts", "chats"), choice, strict=True):
         if why not in (None, ABSENT):
             run.progress.say(f"{what} are encoded by `tokenizers`: {why}")
+    release()
     return choice
 
 
@@ -327,66 +328,6 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
         write_parquet(pa.concat_tables(edits), plan.draft / "edits" / f"{shard.number:05}.parquet")
     by_filter = Counter(entries["filter"].to_pylist())
     return {"removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, "truncated": dict(lost)}
-
-
-def _written(
-    draft: Draft, plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, artifacts: Sequence[str], before: int, run: Run
-) -> tuple[dict[str, Any], int]:
-    """Write the rows of a split, `before` files of the index being those of others; return its counts, and how many it has."""
-    length = plan.bounds.sequence_length
-    spills, indexes = _placed(plan, encoded, rows, split, run)
-    whole = row_shards.RowShard(plan.draft, split, 0, before, 0, rows.rows, spills, indexes, encoded.folders, artifacts)
-    tasks = whole.cut(max(1, row_shards.SHARD_TOKENS // length))
-    answers = run.progress.track(f"tokenize, {split}: writing", run.engine.map(row_shards.write, tasks), len(tasks))
-    total = {"rows": 0, "tokens": 0, "supervised_tokens": 0}
-    for task, answer in zip(tasks, answers, strict=True):
-        total = {name: total[name] + answer[name] for name in total}
-        for file in task.files:
-            draft.seal(file)
-    shutil.rmtree(plan.draft / "work" / split)
-    filled = total["tokens"] / (total["rows"] * length) if total["rows"] else 0.0
-    return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
-
-
-@phase("place pieces")
-def _placed(plan: Plan, encoded: Encoded, rows: layout.Taken, split: str, run: Run) -> tuple[Sequence[Path], Sequence[Path]]:
-    """Say where each piece goes, and sort large spills by it; return the spills, and the folders of their indexes."""
-    work = plan.draft / "work" / split
-    places = layout.place_all(encoded, rows, work / "places")
-    if encoded.length.sum(dtype=np.int64) <= UNSORTED:
-        return encoded.folders, places
-    sorted_ = [work / "sorted" / place.name for place in places]
-    moves = list(zip(encoded.folders, places, sorted_, strict=True))
-    list(run.progress.track(f"tokenize, {split}: sorting", run.engine.map(_sort, moves), len(moves)))
-    return sorted_, sorted_
-
-
-@timed("pack")
-def _sort(move: tuple[Path, Path, Path]) -> None:
-    spill, places, to = move
-    exchange(spill, to, index=places)
-
-
-def _mixed_out(plan: Plan, encoded: Encoded, times: Ints, shards: Sequence[Shard], run: Run) -> int:
-    """Write into the ledger which documents the mix leaves out; returns their number."""
-    bounds = np.concatenate([[0], np.cumsum(encoded.documents)])
-    tasks = [(plan, shard, np.flatnonzero(times[bounds[at] : bounds[at + 1]] == 0)) for at, shard in enumerate(shards)]
-    tasks = [task for task in tasks if len(task[2])]
-    return sum(run.progress.track("tokenize, mix", run.engine.map(_leave_out, tasks), len(tasks)))
-
-
-def _leave_out(task: tuple[Plan, Shard, Ints]) -> int:
-    plan, shard, documents = task
-    path = plan.draft / "removed" / f"{shard.number:05}.parquet"
-    gone = pq.read_table(path)
-    if "mix" in gone["filter"].to_pylist():  # a run that was killed has written them
-        return len(documents)
-    ids = ids_of(plan.folder(shard.number)).take(pa.array(documents))
-    with reading(shard.path):
-        table = pq.read_table(shard.path).replace_schema_metadata()
-    left_out = table.filter(pa.compute.is_in(table["id"], ids))
-    write_parquet(pa.concat_tables([gone, ledger(left_out, "mix", measure="epochs", bound="its share")]), path)
-    return len(documents)
 
 
 def _removals(removed: dict[str, int], answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -21,9 +21,10 @@ import pyarrow as pa
 from pipeline.artifacts import atomic, save
 from pipeline.documents import flat_text
 from pipeline.tokens import split
-from pipeline.tokens.packed_rows import SpillWriter
+from pipeline.tokens.packed_rows import CODES, Int32s, SpillWriter
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
+Hashes = npt.NDArray[np.uint64]
 Overlong = Literal["auto", "split", "truncate", "drop", "error"]
 
 
@@ -34,7 +35,7 @@ class ShardWriter:
         self.folder, self._near = folder, near
         self._spill = SpillWriter(folder)
         self._pieces = [np.zeros((3, 0), np.int32)]
-        self._ids: list[pa.Array] = []
+        self._ids = [pa.array([], pa.large_string())]
         self._hashes = [np.zeros((2, 0), np.uint64)]
         self._texts: list[pa.Table] = []
         self.documents = 0
@@ -50,8 +51,7 @@ class ShardWriter:
         save(np.concatenate(self._pieces, axis=1), self.folder / "pieces.npy")
         save(np.concatenate(self._hashes, axis=1), self.folder / "hashes.npy")
         with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
-            for ids in self._ids:
-                file.write_batch(pa.record_batch([ids], schema=IDS))
+            file.write_batch(pa.record_batch([pa.concat_arrays(self._ids)], schema=IDS))
 
     def write(self, documents: pa.Table, tokens: Tokens, pieces: Rows) -> None:
         """Append documents, their tokens, and the ranges of these that stay whole."""
@@ -107,36 +107,46 @@ def cut(tokens: Tokens, length: int, overlong: Overlong) -> Cut:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What all shards' folders say: of each document and of each piece, shard after shard."""
+    """What all shards' folders hold, shard after shard: how much of it is held here, what it is stays in the files."""
 
     folders: Sequence[Path]
     documents: Ints  # of each shard
     pieces: Ints  # of each shard
-    ids: npt.NDArray[np.uint64]  # hashes, as `sources`
-    sources: npt.NDArray[np.uint64]
-    document: Ints  # of each piece, counted through all shards
-    window: npt.NDArray[np.int32]
-    supervised: npt.NDArray[np.int32]
-    length: npt.NDArray[np.int32]
+    tokens: int  # of all
+
+    def ids(self, shard: int) -> Hashes:
+        """Return hashes of the ids of a shard's documents."""
+        ids: Hashes = hashes_of(self.folders[shard])[0]
+        return ids
+
+    def sources(self, shard: int) -> Hashes:
+        """Return hashes of the sources of a shard's documents."""
+        sources: Hashes = hashes_of(self.folders[shard])[1]
+        return sources
+
+    def document(self, shard: int) -> Int32s:
+        """Return the document of each of a shard's pieces, counted in the shard."""
+        return np.asarray(np.load(self.folders[shard] / "pieces.npy")[0])
+
+    def length(self, shard: int) -> Int32s:
+        """Return the tokens of each of a shard's pieces."""
+        return np.asarray(np.load(self.folders[shard] / "lengths.npy"))
+
+
+def hashes_of(folder: Path) -> Hashes:
+    """Return hashes of id and source of a shard's documents; `uint64[2, documents]`."""
+    return np.asarray(np.load(folder / "hashes.npy"))
 
 
 def gathered(folders: Sequence[Path]) -> Encoded:
-    """Read what is known of all documents and pieces."""
-    hashes = [np.load(folder / "hashes.npy") for folder in folders]
-    pieces = [np.load(folder / "pieces.npy") for folder in folders]
-    lengths = [np.load(folder / "lengths.npy") for folder in folders]
-    documents = np.array([one.shape[1] for one in hashes], dtype=np.int64)
-    before = np.cumsum(documents) - documents
-    document = np.concatenate([one[0] + start for one, start in zip(pieces, before, strict=True)])
-    joined = np.concatenate(hashes, axis=1)
-    window, supervised = (np.concatenate([one[row] for one in pieces]) for row in (1, 2))
-    counts = np.array([one.shape[1] for one in pieces], dtype=np.int64)
-    return Encoded(
-        folders, documents, counts, joined[0], joined[1], document.astype(np.int64), window, supervised, np.concatenate(lengths)
-    )
+    """Look at what all folders hold."""
+    sizes = [[np.load(folder / f"{name}.npy", mmap_mode="r").shape[-1] for name in ("hashes", "pieces")] for folder in folders]
+    documents, pieces = np.array(sizes, dtype=np.int64).reshape(-1, 2).T
+    tokens = sum((folder / CODES).stat().st_size for folder in folders) // np.dtype(np.int32).itemsize
+    return Encoded(folders, documents, pieces, tokens)
 
 
 def ids_of(folder: Path) -> pa.LargeStringArray:
-    """Return the ids of a shard's documents."""
+    """Return the ids of a shard's documents, mapped."""
     with pa.memory_map(str(folder / "ids.arrow")) as file:
-        return one_chunk(pa.ipc.open_file(file).read_all()["id"])
+        return pa.ipc.open_file(file).get_batch(0)["id"]

@@ -1,14 +1,16 @@
-"""What is known of all pieces -> the row of each: which are held out, how often each is taken, and how rows are filled.
+"""What is known of all pieces -> the row of each: which are held out, and how rows are filled.
 
 documents   -> groups -> trained or held out          `split`: near duplicates and, on wish, sources stay together
-documents   -> copies of each                         epochs and shares of the artifacts that are mixed; training only
+documents   -> copies of each                         `copies`: epochs and shares of the artifacts that are mixed
 pieces      -> rows of each split                     packed, joined end to end, or a row each
+
+All pieces must be known before any has a row. While rows are filled a dozen bytes a piece are held, and four when that is
+done; what else there is to say of a piece is read from its shard's folder when it is needed.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +18,13 @@ import numpy.typing as npt
 from pipeline.run import Run
 from pipeline.timing import phase
 from pipeline.tokens import split
+from pipeline.tokens.copies import Copies, Flags
 from pipeline.tokens.encoded import Encoded
-from pipeline.tokens.orders import concatenate, length_grouped, permutation
-from pipeline.tokens.packed_rows import place
+from pipeline.tokens.orders import concatenate, end_to_end, inverse, length_grouped, permutation
+from pipeline.tokens.packed_rows import Int32s, Places, place
 from pipeline.tokens.packing import pack, shuffled
 from pipeline.tokens.rows import Ints, offsets_of
 
-Flags = npt.NDArray[np.bool_]
 Packing = Literal["best_fit", "concatenate", "none", "length_grouped"]
 GROUPED = 8  # rows of a batch that rows of like length are meant for
 
@@ -36,88 +38,77 @@ class Wanted:
     seed: int
 
 
-class Taken(NamedTuple):
-    """Pieces as rows take them: `int64` each; the piece, its row, and which of its tokens: all, unless rows are joined."""
-
-    piece: Ints
-    row: Ints
-    start: Ints
-    length: Ints
-
-    @property
-    def rows(self) -> int:
-        """Return the number of rows."""
-        return int(self.row.max()) + 1 if len(self.row) else 0
-
-
 @phase("hold out")
 def held_out(
     encoded: Encoded, share: float, by: Literal["document", "source"], similarity: float | None, work: Path, run: Run
 ) -> Flags:
     """Say which documents are held out for validation; `bool[documents]`. `work` is a folder to search in."""
-    if share == 0:
-        return np.zeros(len(encoded.ids), dtype=bool)
-    groups = np.arange(len(encoded.ids))
-    if similarity is not None:
+    shards = range(len(encoded.folders))
+    groups = None
+    if share > 0 and similarity is not None:
         groups = split.near([folder / split.NEAR for folder in encoded.folders], similarity, work, run)
-    if by == "source":
-        groups = split.joined(groups, encoded.sources)
-    return split.held_out(encoded.ids, groups, share)
+    if share > 0 and by == "source":
+        groups = split.joined(groups, np.concatenate([encoded.sources(shard) for shard in shards]))
+    return split.held_out_of(map(encoded.ids, shards), groups, share)
 
 
-def copies(encoded: Encoded, names: Ints, epochs: Mapping[int, float], mix: Mapping[int, float], held: Flags) -> Ints:
-    """Return how often each document is taken into the training rows; `int64[documents]`, 1 for those held out.
+@dataclass(frozen=True)
+class Taken:
+    """The pieces that a split takes, shard after shard in their order, and where they go.
 
-    `names` is the number of the artifact of each document. An artifact's documents are taken `epochs` times: of 1.5 epochs, all
-    once, and the half whose ids hash lowest once more. `mix` gives the artifacts shares of all training tokens: as many of each
-    are taken, after its epochs, as all shares allow.
+    `to` is the row of each, `int32`; or where they are `joined` end to end, in rows of so many tokens, its place among all
+    tokens, `int64`.
     """
-    times = np.array([epochs.get(number, 1.0) for number in range(int(names.max(initial=-1)) + 1)])
-    if mix:
-        tokens = np.bincount(names[encoded.document], encoded.length * ~held[encoded.document], len(times)) * times
-        shares = np.array([mix.get(number, 0.0) for number in range(len(times))])
-        shares /= shares.sum()
-        total = min(tokens[number] / shares[number] for number in range(len(times)) if shares[number])
-        times = times * np.divide(shares * total, tokens, out=np.zeros(len(times)), where=tokens > 0)
-    own = times[names]
-    drawn = split.drawn(encoded.ids)
-    taken: Ints = np.floor(own).astype(np.int64) + (drawn < own - np.floor(own) - 1e-12)
-    return np.where(held, 1, taken)
+
+    copies: Copies
+    held_out: bool
+    bounds: Ints  # of each shard's among all
+    to: npt.NDArray[np.int32] | Ints
+    rows: int
+    joined: int | None = None
+
+    def of(self, shard: int) -> Places:
+        """Return where a shard's pieces go, in their order."""
+        number, length = self.copies.pieces(shard, held_out=self.held_out), self.copies.encoded.length(shard).astype(np.int64)
+        start, length = offsets_of(length)[:-1][number], length[number]
+        to = self.to[self.bounds[shard] : self.bounds[shard + 1]].astype(np.int64)
+        if self.joined is None:
+            return Places(to, start, length, number)
+        order = np.lexsort((to, number))
+        row, own, first, stop = concatenate(length[order], self.joined, to[order])
+        own, first, length = order[own], first - to[order][own], stop - first
+        return Places(row, start[own] + first, length, number[own])
 
 
-def taken(encoded: Encoded, chosen: Flags, times: Ints, wanted: Wanted) -> Taken:
-    """Fill rows with the pieces of the chosen documents, each as often as its document is taken."""
-    counts = np.where(chosen, times, 0)[encoded.document]
-    piece = np.repeat(np.arange(len(counts)), counts)
-    length = encoded.length[piece].astype(np.int64)
-    start, row = np.zeros(len(piece), dtype=np.int64), np.zeros(len(piece), dtype=np.int64)
+def taken(copies: Copies, wanted: Wanted, *, held_out: bool) -> Taken:
+    """Fill rows with the pieces of a split's documents, each as often as its document is taken."""
+    lengths, bounds = _lengths(copies, held_out)
+    if wanted.packing == "concatenate":
+        to = end_to_end(lengths, permutation(len(lengths), wanted.seed))
+        rows = -(-int(lengths.sum(dtype=np.int64)) // wanted.sequence_length)
+        return Taken(copies, held_out, bounds, to, rows, wanted.sequence_length)
+    row = _rows(lengths, wanted)
+    return Taken(copies, held_out, bounds, row, int(row.max(initial=-1)) + 1)
+
+
+def _lengths(copies: Copies, held_out: bool) -> tuple[Int32s, Ints]:
+    """Return the tokens of the pieces that a split takes, and where each shard's begin."""
+    parts = [
+        copies.encoded.length(shard)[copies.pieces(shard, held_out=held_out)] for shard in range(len(copies.encoded.folders))
+    ]
+    return np.concatenate([np.zeros(0, np.int32), *parts]), offsets_of(np.array([len(part) for part in parts], np.int64))
+
+
+def _rows(lengths: Int32s, wanted: Wanted) -> Int32s:
     if wanted.packing == "best_fit":
-        row = shuffled(pack(length, wanted.sequence_length), wanted.seed).astype(np.int64)
-    elif wanted.packing == "concatenate":
-        order = permutation(len(piece), wanted.seed)
-        pieces = concatenate(length[order], wanted.sequence_length)
-        whole = offsets_of(length[order])[:-1]
-        piece, start = piece[order[pieces.document]], pieces.start - whole[pieces.document]
-        row, length = pieces.row, pieces.stop - pieces.start
-    else:
-        order = permutation(len(piece), wanted.seed)
-        if wanted.packing == "length_grouped":
-            order = length_grouped(length, GROUPED, wanted.seed)
-        row[order] = np.arange(len(piece))
-    return Taken(piece, row, start, length)
+        return shuffled(pack(lengths, wanted.sequence_length), wanted.seed)
+    if wanted.packing == "length_grouped":
+        return inverse(length_grouped(lengths, GROUPED, wanted.seed))
+    return inverse(permutation(len(lengths), wanted.seed))
 
 
-def place_all(encoded: Encoded, rows: Taken, folder: Path) -> list[Path]:
-    """Write for each shard where its pieces go; returns the shards' folders below `folder`."""
-    bounds = offsets_of(encoded.pieces)
-    order = np.argsort(rows.piece, kind="stable")
-    cuts = np.searchsorted(rows.piece[order], bounds)
-    folders = []
-    for shard in range(len(encoded.folders)):
-        own = order[cuts[shard] : cuts[shard + 1]]
-        first, last = bounds[shard], bounds[shard + 1]
-        number = rows.piece[own] - first
-        starts = offsets_of(encoded.length[first:last].astype(np.int64))[:-1][number] + rows.start[own]
-        folders.append(folder / f"{shard:05}")
-        place(folders[-1], rows.row[own], rows.length[own], starts, number)
-    return folders
+def place_all(rows: Taken, folder: Path) -> None:
+    """Write for each shard where its pieces go, into a folder below `folder`."""
+    for shard, own in enumerate(rows.copies.encoded.folders):
+        to = rows.of(shard)
+        place(folder / own.name, to.row, to.length, to.start, to.number)

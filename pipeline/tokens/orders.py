@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from filters.kernels import GOLDEN, Hashes, Ints, Scalar, avalanche, kernel
 
+Int32s = npt.NDArray[np.int32]
+
 MEGA_BATCHES = 50  # batches that are sorted together, as in transformers' LengthGroupedSampler, and ...
+AT_A_TIME = 256  # such groups: a hundred thousand documents
 FEWEST_MEGA = 4  # ... of fewer documents so many that there are at least 4 such groups
 
 
@@ -50,14 +53,27 @@ def length_grouped(lengths: npt.ArrayLike, batch: int, seed: int) -> Ints:
     >>> length_grouped([5, 1, 9, 2, 7, 3, 8, 4], batch=2, seed=0).tolist()
     [2, 4, 6, 5, 7, 1, 0, 3]
     """
-    tokens = np.asarray(lengths, dtype=np.int64)
+    tokens = np.asarray(lengths)
     order = permutation(len(tokens), seed)
     group = batch * max(1, min(MEGA_BATCHES, len(tokens) // (batch * FEWEST_MEGA)))
-    grouped: Ints = order[np.lexsort((-tokens[order], np.arange(len(order)) // group))]
-    if len(grouped):
-        longest = int(tokens[grouped].argmax())
-        grouped[[0, longest]] = grouped[[longest, 0]]
-    return grouped
+    for first in range(0, len(order), group * AT_A_TIME):
+        some = order[first : first + group * AT_A_TIME]
+        order[first : first + len(some)] = some[np.lexsort((-tokens[some], np.arange(len(some)) // group))]
+    if len(order):
+        longest = int(tokens[order].argmax())
+        order[[0, longest]] = order[[longest, 0]]
+    return order
+
+
+def inverse(order: Ints) -> Int32s:
+    """Return the place of each number in an order of fewer than 2^31.
+
+    >>> inverse(np.array([2, 0, 1])).tolist()
+    [1, 2, 0]
+    """
+    places = np.empty(len(order), dtype=np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    return places
 
 
 class Pieces(NamedTuple):
@@ -69,16 +85,31 @@ class Pieces(NamedTuple):
     stop: Ints
 
 
-def concatenate(lengths: npt.ArrayLike, capacity: int) -> Pieces:
-    """Join documents in order, with the separators that they end in, and cut every `capacity` tokens; the last row is short.
+@kernel
+def end_to_end(lengths: Int32s, order: Ints) -> Ints:
+    """Return where each document begins among the tokens of all, when they are joined in an order; `int64[documents]`."""
+    starts, total = np.empty(len(order), dtype=np.int64), 0
+    for document in order:
+        starts[document] = total
+        total += lengths[document]
+    return starts
 
-    No token is lost and none is added; a document without a token has no piece.
+
+def concatenate(lengths: npt.ArrayLike, capacity: int, starts: Ints | None = None) -> Pieces:
+    """Join documents, with the separators that they end in, and cut every `capacity` tokens; the last row is short.
+
+    They lie in order, or begin where `starts` says. No token is lost and none is added; a document without a token has no
+    piece.
 
     >>> pieces = concatenate([3, 4, 2], 5)
     >>> pieces.row.tolist(), pieces.document.tolist(), pieces.start.tolist(), pieces.stop.tolist()
     ([0, 0, 1, 1], [0, 1, 1, 2], [0, 3, 5, 7], [3, 5, 7, 9])
     """
-    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-    bounds = np.union1d(np.arange(0, offsets[-1], capacity), offsets)
-    start, stop = bounds[:-1], bounds[1:]
-    return Pieces(start // capacity, np.searchsorted(offsets, start, side="right") - 1, start, stop)
+    tokens = np.asarray(lengths, dtype=np.int64)
+    begin = np.cumsum(tokens) - tokens if starts is None else starts
+    first, last = begin // capacity, (begin + tokens - 1) // capacity
+    counts = np.where(tokens > 0, last - first + 1, 0)
+    document = np.repeat(np.arange(len(tokens)), counts)
+    row = first[document] + np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start = np.maximum(begin[document], row * capacity)
+    return Pieces(row, document, start, np.minimum((begin + tokens)[document], (row + 1) * capacity))

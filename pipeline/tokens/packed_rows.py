@@ -44,6 +44,7 @@ from pipeline.tokens.rows import IGNORED, TOKEN_LISTS, Ints, Rows, Tokens, offse
 
 Int32s = npt.NDArray[np.int32]
 PACKED = pa.schema([pa.field(name, TOKEN_LISTS) for name in ("input_ids", "labels", "position_ids")])
+CODES = "codes.bin"
 CHUNK = 1 << 24  # tokens that an exchange holds at a time: 64 MB
 
 
@@ -56,7 +57,7 @@ class SpillWriter:
         self._lengths = [np.zeros(0, np.int32)]
 
     def __enter__(self) -> Self:
-        temporary = self._files.enter_context(atomic(self._spill / "codes.bin"))
+        temporary = self._files.enter_context(atomic(self._spill / CODES))
         self._codes = self._files.enter_context(temporary.open("wb"))
         return self
 
@@ -105,7 +106,7 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
     """
     codes, (row, start, length, number) = _codes(spill), np.load((index or spill) / "index.npy")
     offsets = offsets_of(length)
-    with atomic(to / "codes.bin", durable=False) as temporary, temporary.open("wb") as file:
+    with atomic(to / CODES, durable=False) as temporary, temporary.open("wb") as file:
         at = 0
         while at < len(row):
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
@@ -164,7 +165,7 @@ def _places(index: Ints, first: int, stop: int) -> Places:
 
 def _codes(spill: Path) -> Int32s:
     """Map the codes of a spill; an empty file cannot be mapped."""
-    file = spill / "codes.bin"
+    file = spill / CODES
     return read_only(np.asarray(np.memmap(file, np.int32, "r")) if file.stat().st_size else np.zeros(0, np.int32))
 
 

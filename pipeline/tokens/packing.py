@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.kernels import Hashes, Scalar, kernel, lowest_bit, part
-from pipeline.tokens.orders import permutation
+from pipeline.tokens.orders import inverse, permutation
 
 Int32s = npt.NDArray[np.int32]
 
@@ -56,10 +56,17 @@ def shuffled(rows: npt.NDArray[np.integer[Any]], seed: int) -> Int32s:
     >>> shuffled(np.array([0, 0, 1, 2], np.int32), seed=1).tolist()
     [0, 0, 1, 2]
     """
-    order = permutation(int(rows.max()) + 1 if len(rows) else 0, seed)
-    number = np.empty(len(order), dtype=np.int32)
-    number[order] = np.arange(len(order), dtype=np.int32)
-    renumbered: Int32s = number[rows]
+    number = inverse(permutation(int(rows.max()) + 1 if len(rows) else 0, seed))
+    renumbered: Int32s = _renumbered(rows, number)
+    return renumbered
+
+
+@kernel
+def _renumbered(rows: npt.NDArray[np.integer[Any]], number: Int32s) -> Int32s:
+    """Return the new number of each row: numpy would make an `int64` of each place."""
+    renumbered = np.empty(len(rows), dtype=np.int32)
+    for document in range(len(rows)):
+        renumbered[document] = number[rows[document]]
     return renumbered
 
 

@@ -24,7 +24,7 @@ COUNTED = {"tokens": "length", "supervised_tokens": "supervised_tokens"}  # sums
 
 @dataclass(frozen=True)
 class RowShard:
-    """Some rows of a split, the spills that hold their tokens, and the folders of the spills' indexes."""
+    """Some rows of a split; the folder of the spills that hold their tokens, one a shard, and that of the spills' indexes."""
 
     draft: Path
     split: str
@@ -32,10 +32,13 @@ class RowShard:
     index: int  # of the shard among all
     first: int
     stop: int
-    spills: Sequence[Path]
-    indexes: Sequence[Path]
-    encoded: Sequence[Path]
-    artifacts: Sequence[str]
+    spills: Path
+    indexes: Path
+    artifacts: Sequence[tuple[str, int]]  # refs, and how many shards each has
+
+    def each(self, folder: Path) -> list[Path]:
+        """Return the folders of all shards below one."""
+        return [folder / f"{number:05}" for number in range(sum(shards for _, shards in self.artifacts))]
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -61,8 +64,8 @@ class RowShard:
 def write(shard: RowShard) -> dict[str, Any]:
     """Write a shard of rows and its index, which the draft is to seal; return the counts."""
     with timed("pack"):
-        places = places_of(shard.indexes, shard.first, shard.stop)
-        rows = gather(shard.spills, shard.first, shard.stop, places)
+        places = places_of(shard.each(shard.indexes), shard.first, shard.stop)
+        rows = gather(shard.each(shard.spills), shard.first, shard.stop, places)
     tokens, lines = shard.files
     with timed("write", rows.nbytes), atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
         file.write_table(rows)
@@ -74,13 +77,14 @@ def write(shard: RowShard) -> dict[str, Any]:
 
 
 def _index(shard: RowShard, rows: pa.Table, found: Held) -> pa.Table:
-    ids, window = _pieces(shard.encoded, found)
+    ids, window = _pieces(shard.each(shard.draft / "work" / "encoded"), found)
+    artifacts = np.repeat(np.arange(len(shard.artifacts)), [shards for _, shards in shard.artifacts])
     supervised = _supervised(rows["labels"].combine_chunks().values.to_numpy(), found.length)
     columns = [
         pa.repeat(pa.scalar(shard.split, pa.string()), len(found.row)),
         pa.array(found.row),
         ids,
-        pa.array(shard.artifacts, pa.string()).take(pa.array(found.spill)),
+        pa.array([ref for ref, _ in shard.artifacts], pa.string()).take(pa.array(artifacts[found.spill])),
         pa.array(window),
         pa.array(found.length.astype(np.int32)),
         pa.array(supervised),

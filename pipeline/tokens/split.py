@@ -5,7 +5,7 @@ trained or held out whole. Which of the two follows from the ids of its document
 joins it whose id hashes lower than all others', or where so much comes that the group is no longer too large to be held out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +20,21 @@ from filters.minhash import near_duplicates, shingles
 from pipeline.artifacts import save
 from pipeline.documents import Offsets
 from pipeline.engine.memory import Weighed
-from pipeline.exchange import Exchange, buckets, mapped, most_of, order, parts
+from pipeline.exchange import Exchange, begun, buckets, mapped, most_of, order, parts
 from pipeline.run import Run
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
 LARGEST = 0.1  # a group of more than so much of the validation's share is trained
 NEAR = "near"
+AT_A_TIME = 1 << 16  # documents
 ALWAYS_SMALL = 10  # documents: a group that is not too large for any set
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+Int32s = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.integer[Any]]
+Flags = npt.NDArray[np.bool_]
 
 
 def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> None:
@@ -44,34 +48,30 @@ def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> Non
         save(array, _file(place, name))
 
 
-def near(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Ints:
-    """Return for each document the least one that near duplicates lead to; `int64[documents]`, over all shards in order.
+def near(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Int32s:
+    """Return for each document the least one that near duplicates lead to; `int32[documents]`, over all shards in order.
 
     `work` is a folder for what the search writes; what it holds is bounded (see `pipeline.exchange`). Tasks are done by the
     engine of a run, or here.
     """
-    keys, sets = (tuple(_file(place, name) for place in places) for name in ("keys", "chosen"))
-    exchange = Exchange(keys, sets, work, NEAR, most=most_of(run.memory if run else None))
+    keys, sets = ([_file(place, name) for place in places] for name in ("keys", "chosen"))
+    exchange = begun(Exchange(work, NEAR, most=most_of(run.memory if run else None)), keys, sets)
     starts = exchange.starts()
     save(np.ones(starts[-1], dtype=bool), exchange.file("eligible.npy"), durable=False)
-    workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, _done_here)
+    workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, map)
     candidates = buckets.find(exchange, workers, map_)
-    own = list(zip(places, pairwise(np.searchsorted(candidates, starts).tolist()), starts.tolist(), strict=False))
-    offsets = parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), own))
-    cuts = parts.cut(exchange, offsets, order.write(exchange, np.arange(len(candidates))), workers)
-    groups = np.arange(starts[-1])
+    own = list(zip(places, pairwise(exchange.candidates_before(starts).tolist()), starts.tolist(), strict=False))
+    parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), own))
+    cuts = parts.cut(exchange, order.write(exchange), workers)
+    groups = np.arange(starts[-1], dtype=np.int32)
     for found in map_(partial(_alike, exchange, threshold), cuts):
         groups[candidates[found[0]]] = candidates[found[1]]
     return groups
 
 
-def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
     answers = run.engine.map(Weighed(task, exchange.need), items)
-    return list(run.progress.track("tokenize, near duplicates", answers, len(items)))
-
-
-def _done_here(task: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    return [task(item) for item in items]
+    return run.progress.track("tokenize, near duplicates", answers, len(items))
 
 
 def _choose_sets(exchange: Exchange, shard: tuple[Path, tuple[int, int], int]) -> Ints:
@@ -101,19 +101,20 @@ def _file(place: Path, name: str) -> Path:
     return place.with_name(f"{place.name}.{name}.npy")
 
 
-def joined(groups: Ints, labels: Hashes) -> Ints:
+def joined(groups: Numbers | None, labels: Hashes) -> Int32s:
     """Connect the groups of documents that have the same label, such as the hash of their source.
+
+    Without `groups` each document is one.
 
     >>> joined(np.array([0, 0, 2, 3]), np.array([5, 7, 7, 9], np.uint64)).tolist()
     [0, 0, 0, 3]
     """
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)
-    parent = groups.copy()
-    clusters.connect(order, bounds, parent)
-    roots: Ints = clusters.roots(parent)
-    return roots
+    parent = np.arange(len(labels), dtype=np.int32) if groups is None else groups.astype(np.int32)
+    order = np.argsort(labels)
+    sorted_ = labels[order]
+    starts = np.flatnonzero(sorted_[1:] != sorted_[:-1]) + 1
+    clusters.connect(order, np.concatenate([[0], starts, [len(order)]]).astype(np.int64), parent)
+    return np.asarray(clusters.roots(parent), dtype=np.int32)
 
 
 def hashed(names: pa.LargeStringArray) -> Hashes:
@@ -123,7 +124,7 @@ def hashed(names: pa.LargeStringArray) -> Hashes:
     return hashes
 
 
-def held_out(ids: Hashes, groups: Ints, share: float) -> npt.NDArray[np.bool_]:
+def held_out(ids: Hashes, groups: Numbers, share: float) -> Flags:
     """Say which documents are held out for validation: whole groups, chosen by the least hash of a document's id in them.
 
     A group of more than ten documents and a tenth of what is to be held out is trained.
@@ -131,12 +132,33 @@ def held_out(ids: Hashes, groups: Ints, share: float) -> npt.NDArray[np.bool_]:
     >>> held_out(hashed(pa.array(["a", "b"], pa.large_string())), np.array([0, 0]), 1.0).tolist()
     [True, True]
     """
-    least = np.full(len(ids), np.uint64(0xFFFFFFFFFFFFFFFF))
-    np.minimum.at(least, groups, ids)
-    fraction = drawn(least)
-    small = np.bincount(groups, minlength=len(ids)) <= max(ALWAYS_SMALL, LARGEST * share * len(ids))
-    chosen: npt.NDArray[np.bool_] = ((fraction < share) & (small | (share >= 1)))[groups]
+    return held_out_of([ids], groups, share)
+
+
+def held_out_of(shards: Iterable[Hashes], groups: Numbers | None, share: float) -> Flags:
+    """Say the same of documents whose ids' hashes come shard by shard; without `groups` each document is one."""
+    if groups is None:
+        return np.concatenate([np.zeros(0, dtype=bool), *(drawn(own) < share for own in shards)])
+    count, first = len(groups), 0
+    least, sizes = np.full(count, np.uint64(0xFFFFFFFFFFFFFFFF)), np.zeros(count, dtype=np.int32)
+    for own in shards:
+        _add(groups[first : first + len(own)], own, least, sizes)
+        first += len(own)
+    most = count if share >= 1 else max(ALWAYS_SMALL, LARGEST * share * count)
+    chosen = np.zeros(count, dtype=bool)
+    for first in range(0, count, AT_A_TIME):
+        group = groups[first : first + AT_A_TIME]
+        chosen[first : first + len(group)] = (drawn(least[group]) < share) & (sizes[group] <= most)
     return chosen
+
+
+@kernels.kernel
+def _add(groups: Numbers, ids: Hashes, least: Hashes, sizes: Int32s) -> None:
+    """Count some documents with their groups, and let the least hash of each group stand."""
+    for document in range(len(groups)):
+        group = groups[document]
+        sizes[group] += 1
+        least[group] = min(least[group], ids[document])
 
 
 def drawn(hashes: Hashes) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Buckets, order and parts of an exchange: the same in rounds of any size as at once."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from filters import clusters
 from pipeline.artifacts import save
-from pipeline.exchange import Exchange, buckets, numbers, order, parts
+from pipeline.errors import UsageError
+from pipeline.exchange import Exchange, begun, buckets, numbers, order, parts
 from pipeline.exchange.parts import chunks
 
 
@@ -24,7 +26,7 @@ def exchange_of(folder, keys, cuts, most):
     for first, last in itertools.pairwise(edges):
         files.append(folder / f"{first:05}.keys.npy")
         save(np.ascontiguousarray(np.array(keys[first:last], np.uint64).T), files[-1], durable=False)
-    found = Exchange(tuple(files), tuple(file.with_suffix(".sets") for file in files), folder, "x", most=most)
+    found = begun(Exchange(folder, "x", most=most), files, [file.with_suffix(".sets") for file in files])
     save(np.ones(len(keys), bool), found.file("eligible.npy"), durable=False)
     return found
 
@@ -40,9 +42,9 @@ def test_candidates_and_buckets_are_those_of_all_keys_at_once(tmp_path_factory, 
     whole = [clusters.buckets(np.array(keys, np.uint64)[:, [band]], np.ones(len(keys), bool)) for band in range(2)]
     assert candidates.tolist() == sorted({one for found in whole for one in found.members.tolist()})
     for band, found in enumerate(whole):
-        of_band = buckets.of_band(exchange, band)
-        assert candidates[of_band.members].tolist() == found.members.tolist()
-        assert of_band.offsets.tolist() == found.offsets.tolist()
+        members, sizes = buckets.of_band(exchange, band)
+        assert members.tolist() == found.members.tolist()
+        assert sizes.tolist() == np.diff(found.offsets).tolist()
 
 
 @given(KEYS, st.integers(48, 2000))
@@ -53,8 +55,8 @@ def test_each_candidate_has_its_buckets_and_connected_ones_stand_together(tmp_pa
     bounds, found = np.load(exchange.file("bounds.npy")), numbers(exchange.file("buckets.bin"))
     members = [buckets.of_band(exchange, band) for band in range(2)]
     whole = clusters.Buckets(
-        np.concatenate([one.members for one in members]),
-        np.concatenate([[0], np.cumsum(np.concatenate([np.diff(one.offsets) for one in members]))]).astype(np.int64),
+        np.searchsorted(candidates, np.concatenate([own for own, _ in members])),
+        np.concatenate([[0], np.cumsum(np.concatenate([sizes for _, sizes in members]))]).astype(np.int64),
     )
     expected, edges = clusters.by_document(*whole, len(candidates))
     assert (found.tolist(), bounds.tolist()) == (expected.tolist(), edges.tolist())
@@ -78,11 +80,24 @@ def test_a_part_has_the_sets_of_its_candidates_whether_they_fit_or_not(tmp_path)
     for most in (1 << 20, 48):
         exchange = exchange_of(tmp_path / str(most), keys, [2], most)
         buckets.find(exchange, 1, here)
-        for file, hashes in zip(exchange.sets, ([10, 11], [12, 13, 14]), strict=True):
+        for file, hashes in zip(exchange.sets(), ([10, 11], [12, 13, 14]), strict=True):
             with file.open("wb") as to:
                 np.save(to, np.array(hashes, np.uint64))
-        offsets = parts.write_offsets(exchange, [np.array([2]), np.array([1, 2])])
-        cuts = parts.cut(exchange, offsets, order.write(exchange, np.array([2, 0, 1])), 1)
+        parts.write_offsets(exchange, [np.array([2]), np.array([1, 2])])
+        cuts = parts.cut(exchange, order.write(exchange, np.array([1, 2, 0])), 1)
         own = parts.part(exchange, *cuts[0])
         found.append([own.candidates.tolist(), own.hashes.tolist(), own.offsets.tolist(), own.buckets.tolist()])
     assert found[0] == found[1] == [[1, 2, 0], [12, 13, 14, 10, 11], [0, 1, 3, 5], [0, 0, 0]]
+
+
+def test_what_a_task_is_sent_does_not_grow_with_the_number_of_shards(tmp_path):
+    keys = [(number,) for number in range(40)]
+    few, many = (exchange_of(tmp_path / f"{len(cuts):02}", keys, cuts, 800) for cuts in ([], range(40)))
+    assert len(pickle.dumps(few)) == len(pickle.dumps(many))
+    assert (len(few.keys()), len(many.keys())) == (1, 40)
+
+
+def test_more_documents_than_there_are_numbers_for_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.exchange.MANY", 3)
+    with pytest.raises(UsageError, match=r"^4 documents are too many for one search of duplicates\. Ingest them as several"):
+        exchange_of(tmp_path, [(1,), (2,), (3,), (4,)], [2], 800)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.artifacts import Store
+from pipeline.artifacts import Store, read_shard
 from pipeline.engine.local import Local
 from pipeline.engine.memory import LEAST
 from pipeline.exchange import most_of
@@ -46,6 +46,18 @@ def test_duplicates_found_in_rounds_that_hold_little_are_the_same(cleaned, plant
     monkeypatch.setattr("pipeline.stages.clean.most_of", lambda memory: 100)
     few = cleaned(texts, ["near_duplicates"], shards=3)
     assert few.manifest.rows["removed"] == whole.manifest.rows["removed"] > 10
+
+
+def test_lines_counted_in_ranges_that_hold_little_recur_the_same(cleaned, monkeypatch):
+    own = [f"page {number * 'y'}" for number in range(1, 41)]
+    pages = [f"menu\n{text}\nfoot {number % 5}" for number, text in enumerate(own)]
+    steps = [{"recurring_lines": {"documents": 8}}]
+    whole = cleaned(pages, steps, shards=3)
+    monkeypatch.setattr("pipeline.cleaning.recurring.most_of", lambda memory: 100)
+    few = cleaned([*pages, "menu"], steps, shards=3)
+    for made in (whole, few):
+        texts = [row["text"] for file in made.files("documents") for row in read_shard(file).to_pylist()]
+        assert sorted(texts) == own
 
 
 def test_a_task_of_an_exchange_holds_an_eighth_of_the_bound():

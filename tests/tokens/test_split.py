@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.run import Run
-from pipeline.tokens.split import hashed, held_out, joined, near, write_keys
+from pipeline.tokens.split import hashed, held_out, held_out_of, joined, near, write_keys
 
 
 def ids(*names):
@@ -64,7 +64,11 @@ def test_groups_are_the_same_in_rounds_that_hold_little(tmp_path, planted):
 
 
 def test_documents_of_one_source_are_one_group():
-    assert joined(np.arange(4), ids("a", "b", "a", "b")).tolist() == [0, 1, 0, 1]
+    assert joined(None, ids("a", "b", "a", "b")).tolist() == [0, 1, 0, 1]
+
+
+def test_groups_that_share_a_source_are_one_group():
+    assert joined(np.array([0, 1, 0]), ids("a", "b", "b")).tolist() == [0, 0, 0]
 
 
 NAMES = st.lists(st.text(max_size=5), min_size=1, max_size=40, unique=True)
@@ -73,7 +77,7 @@ NAMES = st.lists(st.text(max_size=5), min_size=1, max_size=40, unique=True)
 @given(NAMES, st.floats(0, 1), st.data())
 def test_a_group_is_never_cut(names, share, data):
     groups = np.array([data.draw(st.integers(0, number)) for number in range(len(names))])
-    groups = joined(np.arange(len(names)), groups.astype(np.uint64))
+    groups = joined(None, groups.astype(np.uint64))
     chosen = held_out(ids(*names), groups, share)
     for group in set(groups.tolist()):
         assert len(set(chosen[groups == group].tolist())) == 1
@@ -85,6 +89,13 @@ def test_new_documents_do_not_move_the_old_ones(old, new, share):
     before = held_out(ids(*old), np.arange(len(old)), share)
     after = held_out(ids(*old, *new), np.arange(len(old) + len(new)), share)
     assert after[: len(old)].tolist() == before.tolist()
+
+
+@given(NAMES, st.floats(0, 1), st.integers(0, 40))
+def test_how_documents_are_cut_into_shards_does_not_matter(names, share, at):
+    whole = held_out(ids(*names), np.arange(len(names)), share).tolist()
+    assert held_out_of([ids(*names[:at]), ids(*names[at:])], np.arange(len(names)), share).tolist() == whole
+    assert held_out_of([ids(*names[:at]), ids(*names[at:])], None, share).tolist() == whole
 
 
 @given(NAMES, st.floats(0, 1), st.randoms(use_true_random=False))
