@@ -7,7 +7,8 @@ dolma          attributes/TAGGER/x beside documents/x
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Set
+from functools import partial
 
 SAVED = "what `datasets` notes of the data set that it saved"
 CACHED = "what `datasets` keeps of a step that it once ran"
@@ -20,7 +21,7 @@ CARD_KEYS = {"dataset_info", "configs", "task_categories", "size_categories", "p
 
 MARKS = re.compile(r"_SUCCESS|_metadata|_common_metadata|_(?:committed|started)_\w+")
 
-Folders = Mapping[str, set[str]]
+ASKING = {"dataset_dict.json", "README.md"}  # what these are, the folders below say
 
 
 def bookkeeping(paths: Iterable[str], start: Callable[[str], bytes]) -> dict[str, str]:
@@ -36,27 +37,45 @@ def bookkeeping(paths: Iterable[str], start: Callable[[str], bytes]) -> dict[str
     for path in known:
         folder, _, name = path.rpartition("/")
         folders.setdefault(folder, set()).add(name)
-    found = {path: why for folder, names in folders.items() for path, why in _in_folder(folder, names, folders, start)}
-    return found | {path: ATTRIBUTES for path in known if "attributes/" in path and _has_documents(path, known)}
+    found: dict[str, str] = {}
+    for folder, names in folders.items():
+        within = f"{folder}/" if folder else ""
+        below = [folders[own] for own in folders if own != folder and own.startswith(within)] if names & ASKING else []
+        told = in_folder(names, partial(_among, below), partial(_at, within, start))
+        found.update((f"{within}{name}", why) for name, why in told)
+    return found | {path: ATTRIBUTES for path in known if any(other in known for other in documents_of(path))}
 
 
-def _in_folder(folder: str, names: set[str], folders: Folders, start: Callable[[str], bytes]) -> Iterator[tuple[str, str]]:
-    within = f"{folder}/" if folder else ""
-    saved = {"state.json", "dataset_info.json"} <= names
+def _among(folders: list[set[str]], name: str) -> bool:
+    return any(not name or name in names for names in folders)
+
+
+def _at(within: str, start: Callable[[str], bytes], name: str) -> bytes:
+    return start(f"{within}{name}")
+
+
+def in_folder(names: Set[str], below: Callable[[str], bool], start: Callable[[str], bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the files of one folder, of these names, that are no documents, each with what it is.
+
+    `below` says whether a file of a name, or, asked for the empty name, any file lies in a folder further down.
+
+    >>> list(in_folder({"_SUCCESS", "part-0.parquet"}, lambda name: False, lambda name: b""))
+    [('_SUCCESS', 'what Spark or Hadoop notes of the files that it wrote')]
+    """
+    saved = names >= {"state.json", "dataset_info.json"}
     if saved:
-        yield from ((f"{within}{name}", SAVED) for name in ("state.json", "dataset_info.json"))
-    if "dataset_dict.json" in names and any("state.json" in folders[own] for own in folders if own.startswith(within)):
-        yield f"{within}dataset_dict.json", SAVED
-    others = len(names) > 1 or any(own.startswith(within) for own in folders if own != folder)
-    if "README.md" in names and others and _is_card(start(f"{within}README.md")):
-        yield f"{within}README.md", CARD
+        yield from ((name, SAVED) for name in ("state.json", "dataset_info.json"))
+    if "dataset_dict.json" in names and ("state.json" in names or below("state.json")):
+        yield "dataset_dict.json", SAVED
+    if "README.md" in names and (len(names) > 1 or below("")) and _is_card(start("README.md")):
+        yield "README.md", CARD
         if "dataset_infos.json" in names:
-            yield f"{within}dataset_infos.json", CARD
+            yield "dataset_infos.json", CARD
     for name in names:
         if name.startswith("_") and MARKS.fullmatch(name):
-            yield f"{within}{name}", MARKED
+            yield name, MARKED
         elif saved and name.startswith("cache-") and name.endswith(".arrow"):
-            yield f"{within}{name}", CACHED
+            yield name, CACHED
 
 
 def _is_card(start: bytes) -> bool:
@@ -72,12 +91,12 @@ def _is_card(start: bytes) -> bool:
     return any(line.partition(":")[0] in CARD_KEYS for line in lines[1:end])
 
 
-def _has_documents(path: str, known: set[str]) -> bool:
-    """Tell a file of attributes by the file of documents that it is of.
+def documents_of(path: str) -> list[str]:
+    """Return the path of the documents that a file of attributes is of, if it is one by its own path.
 
-    >>> _has_documents("wiki/attributes/pii/0.json.gz", {"wiki/documents/0.json.gz"})
-    True
+    >>> documents_of("wiki/attributes/pii/0.json.gz"), documents_of("wiki/0.json.gz")
+    (['wiki/documents/0.json.gz'], [])
     """
-    above, _, below = f"/{path}".rpartition("/attributes/")
+    above, attributes, below = f"/{path}".rpartition("/attributes/")
     tail = below.partition("/")[2]
-    return bool(tail) and f"{above}/documents/{tail}".lstrip("/") in known
+    return [f"{above}/documents/{tail}".lstrip("/")] if attributes and tail else []

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import atomic, canonical
 from pipeline.documents import FULL_MESSAGES, MESSAGES, REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, StoreError
 from pipeline.forming import as_text
 from pipeline.sources import Source
 from pipeline.timing import timed
@@ -41,8 +43,19 @@ class Parts:
             self._reject(source, found)
             return
         self.counts["in"] += found.num_rows
-        if not found.num_rows:
-            return
+        if found.num_rows:
+            self._take(source, found, found.nbytes)
+
+    def add_each(self, source: Source, found: pa.Table, sizes: npt.NDArray[np.int64]) -> None:
+        """Take documents of a source each, of which this is the first; parts end as if they came one by one, of these bytes."""
+        self.counts["in"] += found.num_rows
+        while found.num_rows:
+            ends = np.cumsum(sizes)
+            count = min(int(np.searchsorted(ends, SHARD_BYTES - self.held)) + 1, found.num_rows)
+            self._take(source, found.slice(0, count), int(ends[count - 1]))
+            found, sizes = found.slice(count), sizes[count:]
+
+    def _take(self, source: Source, found: pa.Table, size: int) -> None:
         if self.tables and self.tables[0].schema != found.schema:
             self._flush()
         kind = kind_of(found.schema)
@@ -50,7 +63,7 @@ class Parts:
             raise SourceError(mixed(source.path, kind, self.counts["kind"]))
         self.counts["kind"], self.counts["first"] = kind, self.counts.get("first", source.path)
         self.tables.append(found)
-        self.held += found.nbytes
+        self.held += size
         if self.held >= SHARD_BYTES:
             self._flush()
 
@@ -116,10 +129,11 @@ def place(part: Path, path: Path, schema: pa.Schema | None) -> None:
         ]
         write_parquet(pa.table(columns, schema=schema), path)
         return
-    with atomic(path) as temporary:
-        try:
+    try:
+        with atomic(path, durable=False) as temporary:  # the part is on the disk
             temporary.hardlink_to(part)
-        except OSError:  # a file system without hard links, or a full one: copying tells which
+    except StoreError:  # a file system without hard links, or a full one: copying tells which
+        with atomic(path) as temporary:
             shutil.copyfile(part, temporary)
 
 

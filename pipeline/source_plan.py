@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.archives import is_archive, members
 from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.readers import columns, format_of, formats, reader
+from pipeline.folders import Folder, folder
+from pipeline.planned import Kind, Kinds, Planned, Row, below_folder, packed
+from pipeline.readers import columns, format_of, format_of_suffix, formats, reader
 from pipeline.readers.live_database.address import live_source
 from pipeline.recipe import Fields, check
 from pipeline.remote import remote_sources, shown
 from pipeline.source_settings import ARCHIVE, NO_ROWS, ROW_FIELDS, Settings, for_pages, meant, of_no_use, settings_for
-from pipeline.sources import Source, collision, expand, small_file
+from pipeline.sources import Source, collision, expand, small_file, suffix
 
 OF_MANY = ("database", "live_database", "sql_dump")  # formats of which one source may hold several tables
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}
@@ -37,7 +39,7 @@ def default_name(sources: Sequence[str | Mapping[str, Any]]) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "documents"
 
 
-def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[tuple[Source, Settings]]:
+def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> Planned:
     """Find the files, tell their formats, and check each one's settings against its reader.
 
     Returns each source, sorted by name, with the settings of its reader and of its rows, every default filled in. Raises
@@ -45,29 +47,95 @@ def plan(sources: Sequence[str | Mapping[str, Any]], shared: Settings) -> list[t
     """
     if not sources:
         raise UsageError("nothing to ingest. Name files, folders or globs: prep ingest pages/ posts.csv")
-    found, problems = _found(sources, shared.get("format"))
-    read = {source.format for source, _ in found}
+    found = _in_a_folder(sources, shared.get("format")) or _anywhere(sources, shared.get("format"))
+    kinds, wrong = _settled(found.met, shared)
+    if problems := found.problems + wrong:
+        raise RecipeError("ingest", problems)
+    return Planned(Kinds(kinds, found.folder), found.packs)
+
+
+class Met:
+    """The kinds of sources that were met: of each the first one, and what it was named with."""
+
+    def __init__(self) -> None:
+        self.firsts: list[tuple[Source, Settings]] = []
+        self._numbers: dict[tuple[str, str, bool], int] = {}
+
+    def number(self, source: Source, own: Settings) -> int:
+        """Return the number of a source's kind."""
+        key = (repr(own), source.format, source.alone)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.firsts)
+            self.firsts.append((source, own))
+        return self._numbers[key]
+
+
+class Found(NamedTuple):
+    """The packs of what was found; the folder that it is in, if that alone was named."""
+
+    packs: list[bytes]
+    met: Met
+    problems: list[str]
+    folder: Folder = Folder("", "")
+
+
+def _settled(met: Met, shared: Settings) -> tuple[list[Kind], list[str]]:
+    """Return each kind's settings, and the problems of all."""
+    read = {source.format for source, _ in met.firsts}
     known = [None if format == ARCHIVE else columns(format) for format in read if format not in NO_ROWS]
     tables = None in known
     of_pages = {name for own in known for name in own or ()}
     of_all = {key: value for key, value in shared.items() if key != "format"}
     beside: dict[str, set[str]] = {}  # settings of an entry: the formats of what it names
-    for source, own in found:
+    for source, own in met.firsts:
         beside.setdefault(repr(own), set()).add(source.format)
     checked: dict[str, Settings] = {}
-    planned = []
-    for source, own in found:
+    kinds, problems = [], list[str]()
+    for source, own in met.firsts:
         own = meant(source, own, beside[repr(own)])
         key = repr((source.format, own))
         if key not in checked:
             checked[key], wrong = settings_for(source, for_pages(source, of_all, tables, of_pages), of_all, own)
             problems += wrong
-        planned.append((source, checked[key]))
+        kinds.append(Kind(source.format, checked[key]))
     read.discard("passed_over")
-    problems += of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if read else []
-    if problems:
-        raise RecipeError("ingest", problems)
-    return planned
+    return kinds, problems + (of_no_use(of_all, {*formats()} if ARCHIVE in read else read) if read else [])
+
+
+def _in_a_folder(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> Found | None:
+    """Find the files of the only entry, a folder, as they come; None where it is none, or its names do not come in order."""
+    head, own, problems = _entry(entries[0], "ingest, source 1")
+    within = folder(head["path"]) if len(entries) == 1 and head else None
+    if within is None:
+        return None
+    met = Met()
+    try:
+        packs = list(packed(_rows(within, own, head["format"] or format, met)))
+    except _DisorderError:
+        return None
+    return Found(packs, met, problems, within)
+
+
+class _DisorderError(Exception):
+    """A folder's files do not come in the order of their sources' names."""
+
+
+def _rows(within: Folder, own: Settings, chosen: str | None, met: Met) -> Iterator[Row]:
+    """Yield a folder's files; most of a million have a format that one look at the end of the first has told."""
+    kinds: dict[str, int] = {}
+    last = ""
+    for below, (format, why) in within.files():
+        if below <= last or not below.isprintable():
+            raise _DisorderError
+        last, ending = below, below[below.rfind(".") :]
+        kind = None if format else kinds.get(ending)
+        if kind is None:
+            found = within.found(below, (format, why))
+            source, wanted = _told(below_folder(*found), own, chosen)
+            kind = met.number(source, wanted)
+            if not format and suffix(below) == ending.lower() and (chosen or format_of_suffix(ending.lower())):
+                kinds[ending] = kind
+        yield Row(below, kind, why)
 
 
 def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared: Settings) -> list[str]:
@@ -87,6 +155,23 @@ def problems_of_sources(sources: str | Sequence[str | Mapping[str, Any]], shared
     return []
 
 
+def _anywhere(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> Found:
+    """Find the files of all entries."""
+    pairs, problems = _found(entries, format)
+    met = Met()
+    return Found(list(packed(Row(source, met.number(source, own)) for source, own in pairs)), met, problems)
+
+
+def _told(source: Source, own: Settings, chosen: str | None) -> tuple[Source, Settings]:
+    """Tell a source's format; return it with the settings that its entry has for it."""
+    archive = not source.format and is_archive(source)
+    format_ = ARCHIVE if archive else source.format or chosen or _format(source)
+    source = source if source.format == format_ else replace(source, format=format_)
+    if chosen or not archive:
+        reader(chosen if archive and chosen else source.format)
+    return source, {**own, "format": chosen} if archive else own
+
+
 def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tuple[list[tuple[Source, Settings]], list[str]]:
     """Find the files of all entries, sorted by name, each with its format and the settings of its own; and the problems."""
     found: dict[str, list[tuple[Source, Settings]]] = {}
@@ -98,13 +183,7 @@ def _found(entries: Sequence[str | Mapping[str, Any]], format: str | None) -> tu
         head, own, wrong = _entry(entry, f"ingest, source {number}")
         problems += wrong
         for source in _sources(head["path"]) if head else []:
-            chosen = head["format"] or format
-            archive = not source.format and is_archive(source)
-            format_ = ARCHIVE if archive else source.format or chosen or _format(source)
-            source = source if source.format == format_ else replace(source, format=format_)
-            if chosen or not archive:
-                reader(chosen if archive and chosen else source.format)
-            wanted = {**own, "format": chosen} if archive else own
+            source, wanted = _told(source, own, head["format"] or format)
             known = found.setdefault(source.name, [(source, wanted)])
             if known[0][0].place != source.place:
                 raise collision(source.name, known[0][0].path, source.path)

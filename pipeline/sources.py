@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -192,6 +193,26 @@ def hashed(source: Source) -> tuple[Source, str]:
     return stamped, digest
 
 
+def hashed_at_once(path: str) -> tuple[tuple[int, ...], str, bytes] | None:
+    """Return the stamp, the SHA-256 and the bytes of a small plain file, opened once; None where `hashed` has to look."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fact = os.fstat(file)
+        if not stat.S_ISREG(fact.st_mode) or fact.st_size > HASHED:
+            return None
+        content = os.read(file, fact.st_size + 1)
+        if len(content) != fact.st_size or _numbers(os.fstat(file)) != _numbers(fact):
+            return None
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return _numbers(fact), hashlib.sha256(content).hexdigest(), content
+
+
 def ensure_unchanged(source: Source) -> None:
     """Raise `SourceError` where a source's file is another than when it was hashed: by size, time of change, or number."""
     if not source.stamp:
@@ -206,7 +227,11 @@ def ensure_unchanged(source: Source) -> None:
 
 def _stamp(source: Source) -> tuple[int, ...]:
     facts = [os.stat(path) for path in (source.file, *_logs(source))]  # noqa: PTH116  a Path takes twice as long
-    return tuple(number for fact in facts for number in (fact.st_size, fact.st_mtime_ns, fact.st_ino))
+    return tuple(number for fact in facts for number in _numbers(fact))
+
+
+def _numbers(fact: os.stat_result) -> tuple[int, ...]:
+    return fact.st_size, fact.st_mtime_ns, fact.st_ino
 
 
 def _logs(source: Source) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,11 +14,11 @@ from pipeline.artifacts import Store
 from pipeline.documents import Rows
 from pipeline.engine.local import Local
 from pipeline.errors import SourceError
-from pipeline.folders import BESIDE, LEADS_OUT, NOT_PLAIN
 from pipeline.run import Run
 from pipeline.source_plan import plan
 from pipeline.sources import Source, expand, printable
 from pipeline.stages.ingest import ingest
+from pipeline.walking import BESIDE, LEADS_OUT, NOT_PLAIN
 
 HOW = "Choose one with --text-column, or several with --text-column '{a} {b}'."
 
@@ -48,14 +49,17 @@ def refused(named, run):
 
 def deny(monkeypatch, path):
     """Have one file refuse to be opened, to root as well."""
-    opened = module.io.FileIO
 
-    def refuse(name, *more):
-        if name == path:
-            raise PermissionError(13, os.strerror(13))
-        return opened(name, *more)
+    def refusing(opened):
+        def refuse(name, *more, **named):
+            if name == path:
+                raise PermissionError(13, os.strerror(13))
+            return opened(name, *more, **named)
 
-    monkeypatch.setattr("pipeline.sources.io.FileIO", refuse)
+        return refuse
+
+    monkeypatch.setattr("pipeline.sources.io.FileIO", refusing(module.io.FileIO))
+    monkeypatch.setattr("pipeline.sources.os.open", refusing(os.open))
 
 
 # links
@@ -133,7 +137,7 @@ def test_a_folder_that_cannot_be_listed_is_rejected_below_and_stops_where_it_is_
             raise PermissionError(13, os.strerror(13))
         return listed(path)
 
-    monkeypatch.setattr("pipeline.folders.os.scandir", refuse)
+    monkeypatch.setattr("pipeline.walking.os.scandir", refuse)
     assert rejected(ingest(["pages"], "x", run)) == {"pages/locked": "the folder cannot be listed (Permission denied)"}
     assert refused("pages/locked", run) == "pages/locked: cannot list this folder (Permission denied). Check its permissions."
 
@@ -173,9 +177,13 @@ def test_a_file_that_changes_while_it_is_read_stops_the_run_and_nothing_of_it_is
     assert [row["text"] for row in document] == ["Good"]
 
 
-def test_a_file_that_changes_while_it_is_hashed_stops_the_run(folder, run, monkeypatch):
-    hash_of = module.content_hash
-    monkeypatch.setattr(module, "content_hash", lambda source: (hash_of(source), (folder / "good.txt").write_text("Other"))[0])
+@pytest.mark.parametrize("size", [4, 200_000])
+def test_a_file_that_changes_while_it_is_hashed_stops_the_run(folder, run, monkeypatch, size):
+    (folder / "good.txt").write_text("G" * size)
+    read, hash_of = os.read, module.content_hash
+    change = partial((folder / "good.txt").write_text, "Other")
+    monkeypatch.setattr("pipeline.sources.os.read", lambda *given: (read(*given), change())[0])
+    monkeypatch.setattr(module, "content_hash", lambda source: (hash_of(source), (folder / "good.txt").write_text("More"))[0])
     assert "changed while it was read" in refused("pages", run)
 
 

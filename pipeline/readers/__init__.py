@@ -49,12 +49,19 @@ def columns(name: str) -> list[str] | None:
 
 def format_of(source: Source) -> str:
     """Tell a source's format by its suffix, else by its first bytes; raises `SourceError` where neither says."""
-    ending = suffix(source.path)
-    for name, module in modules().items():
-        if ending in module.SUFFIXES:
-            return name
+    if told := format_of_suffix(suffix(source.path)):
+        return told
     start = head(source)
     for name, module in modules().items():
         if hasattr(module, "sniff") and module.sniff(start):
             return name
     raise SourceError(f"{source.path}: cannot tell its format. Say it with --format ({', '.join(formats())}).")
+
+
+def format_of_suffix(ending: str) -> str | None:
+    """Return the format whose files' names end with a suffix, None where no format's do.
+
+    >>> format_of_suffix(".csv"), format_of_suffix(".css")
+    ('csv', None)
+    """
+    return next((name for name, module in modules().items() if ending in module.SUFFIXES), None)

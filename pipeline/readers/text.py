@@ -28,6 +28,7 @@ KEPT = 64 << 20  # bytes of what is too long in a rejection; it takes many
 DAMAGE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 CUT = "the file cannot be read to its end"
 MARK = "\ufeff"
+SIGNS = (b"\0", MARK.encode(), "\ufffd".encode())  # a file with one of these may be another than its bytes say at once
 
 
 def text(source: Source, *, split: Split = "file", encoding: str = "") -> Iterator[Found]:
@@ -48,6 +49,32 @@ def text(source: Source, *, split: Split = "file", encoding: str = "") -> Iterat
         yield Remark(str(told))
     pieces = chain([start], blocks)
     yield from _whole(source, pieces, told) if split == "file" else _parts(pieces, told, split)
+
+
+def at_once(contents: pa.LargeBinaryArray) -> tuple[pa.LargeStringArray, npt.NDArray[np.bool_]]:
+    r"""Return files' bytes as texts, and which of them `text` would take for documents as they stand.
+
+    Of the others, whatever they are (empty, another encoding, marked, with NUL bytes or a replacement character, by which an
+    encoding may be told), the text means nothing.
+
+    >>> texts, sound = at_once(pa.array([b"Hi", b" ", b"caf\xe9", b"a\0b"], pa.large_binary()))
+    >>> texts[0].as_py(), sound.tolist()
+    ('Hi', [True, False, False, False])
+    """
+    data = contents.buffers()[2]
+    held = memoryview(data or b"").tobytes()
+    odd = np.zeros(len(contents), bool)
+    if any(sign in held for sign in SIGNS):
+        odd = np.array([any(sign in cell for sign in SIGNS) for cell in contents.to_pylist()])
+    try:
+        texts = contents.cast(STRING)
+    except pa.ArrowInvalid:
+        cells = contents.to_pylist()
+        sound = [is_utf8(cell) for cell in cells]
+        odd |= ~np.array(sound)
+        texts = pa.array([cell.decode() if good else "" for cell, good in zip(cells, sound, strict=True)], STRING)
+    empty = pc.or_(pc.equal(pc.binary_length(texts), 0), pc.utf8_is_space(texts))
+    return texts, ~(odd | empty.to_numpy(zero_copy_only=False))
 
 
 def _whole(source: Source, pieces: Iterator[bytes], encoding: Encoding) -> Iterator[Rows | Rejection]:

@@ -10,34 +10,38 @@ Parts are numbered in the order of the sources' names, whoever made them.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.artifacts import Artifact, Draft, Identity, canonical, refusals, remembered
+from pipeline import looking
+from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
 from pipeline.documents import LONGEST, STRING
 from pipeline.engine.memory import Weighed
-from pipeline.errors import SourceError
+from pipeline.errors import SourceError, StoreError
+from pipeline.looking import Held, Look, between
 from pipeline.parts import Parts, mixed, place, unified
+from pipeline.planned import PACK, Cut, Kinds, Planned, Task
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
 from pipeline.reading import documents
 from pipeline.remote import RemoteSource, fetched
 from pipeline.run import Run, versions
 from pipeline.source_plan import opened, plan
-from pipeline.sources import Source, ensure_unchanged, hashed, size_of
+from pipeline.sources import Source, ensure_unchanged
+from pipeline.texts_at_once import texts_at_once
 from pipeline.timing import phase
-from pipeline.writing import write_parquet
 
 VERSION = 7  # of what the stage and the readers make of a source; it enters the fingerprint
 TASK_BYTES, TASK_SOURCES = 32 << 20, 1024  # a task's sources on the disk
 TASK_HOLDS = 240 << 20  # bytes, as measured with workers that read JSONL, Parquet and CSV
+ROW_GROUP = 64 << 10  # sources in a row group of sources/, of which some 20 MB are held
 MOST_SAID = 5  # sources of which is told how they were read
 
 SOURCES = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("settings", STRING)])
@@ -76,27 +80,41 @@ def ingest(
         "encoding": encoding, "repair": repair or None,
     }  # fmt: skip
     planned = plan(sources, {key: value for key, value in shared.items() if value is not None})
-    with _on_disk(planned, run) as local:
-        return _made(local, name, run, shared)
+    with _scratch(run.store.root) as folder:
+        return _made(_on_disk(planned, folder, run), folder, name, run, shared)
 
 
-def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: Settings) -> Artifact:
-    hashes = _hash_in_place(planned, run)
-    identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), _digest(planned, hashes))
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path | StoreError]:
+    """Give a folder on the store's disk, or the store's refusal: what is there already can be answered nevertheless."""
+    with ExitStack() as stack:
+        folder: Path | StoreError
+        try:
+            folder = stack.enter_context(scratch(root))
+        except StoreError as refusal:
+            folder = refusal
+        yield folder
+
+
+def _made(planned: Planned, folder: Path | StoreError, name: str, run: Run, shared: Settings) -> Artifact:
+    sources, tasks = _looked_at(planned, folder, run)
+    identity = Identity("ingest", {"version": VERSION, "settings": shared}, (), sources)
     if known := run.answered(identity, name):
         return known
     with run.store.draft(identity, name) as draft:
-        tasks = list(_tasks(planned))
-        answers = run.engine.map(Weighed(partial(_read, draft.work), _need), list(enumerate(tasks)))
+        if isinstance(folder, StoreError):
+            raise folder
+        task = Weighed(partial(_read, Work(draft.work, folder, planned.common)), _need)
+        answers = run.engine.map(task, tasks)
         parts = list(_one_kind(run.progress.track("ingest", answers, len(tasks))))
         kept, rejected = sum(part["kept"] for part in parts), sum(part["rejected"] for part in parts)
         if not kept:
             more = f" (and {rejected - 1} more rejected)" if rejected > 1 else ""
             raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
-        if repeated := _repeated_ids(draft.work) if any(settings["id_column"] for _, settings in planned) else 0:
+        if repeated := _repeated_ids(draft.work) if any(kind.settings["id_column"] for kind in planned.common.kinds) else 0:
             run.progress.say(f"{repeated} documents have an id that another one has")
         _finish(draft, len(tasks))
-        _write_sources(draft, planned, hashes)
+        _write_sources(draft, planned, folder)
         _say_remarks(draft, run)
         return draft.publish(
             {"in": sum(part["in"] for part in parts), "kept": kept, "rejected": rejected},
@@ -106,98 +124,82 @@ def _made(planned: list[tuple[Source, Settings]], name: str, run: Run, shared: S
         )
 
 
-@contextmanager
-def _on_disk(planned: list[tuple[Source, Settings]], run: Run) -> Iterator[list[tuple[Source, Settings]]]:
-    """Bring live databases' rows and files from elsewhere to the store's disk until the stage is done; others stay."""
-    live = {place: source for place, (source, _) in enumerate(planned) if isinstance(source, LiveSource)}
-    far = {place: source for place, (source, _) in enumerate(planned) if isinstance(source, RemoteSource)}
+def _on_disk(planned: Planned, folder: Path | StoreError, run: Run) -> Planned:
+    """Bring live databases' rows and files from elsewhere to a folder of the store's disk; others stay."""
+    live, far = planned.odd(LiveSource), planned.odd(RemoteSource)
     if not live and not far:
-        yield planned
-        return
-    local = list(planned)
-    with scratch(run.store.root) as folder:
-        with refusals(folder):
-            for place, source in run.progress.track("ingest, from databases", iter(live.items()), len(live)):
-                settings = planned[place][1]
-                spool = folder / f"{place:05}.arrow"
-                local[place] = (spooled(source, spool, table=settings["table"], query=settings["query"]), settings)
-            for place, copy in run.progress.track("ingest, copying", fetched(far, folder), len(far)):
-                local[place] = (copy, planned[place][1])
-        yield local
+        return planned
+    if isinstance(folder, StoreError):
+        raise folder
+    local: dict[int, Source] = {}
+    with refusals(folder):
+        for place, (source, settings) in run.progress.track("ingest, from databases", iter(live.items()), len(live)):
+            local[place] = spooled(source, folder / f"{place:05}.arrow", table=settings["table"], query=settings["query"])
+        copies = fetched({place: source for place, (source, _) in far.items()}, folder)
+        local.update(run.progress.track("ingest, copying", copies, len(far)))
+    return planned.replaced(local)
 
 
-def _hash_in_place(planned: list[tuple[Source, Settings]], run: Run) -> list[str]:
-    """Put the sources, as they were when they were hashed, in the place of those that were planned; return their hashes.
+def _looked_at(planned: Planned, folder: Path | StoreError, run: Run) -> tuple[str, list[Task]]:
+    """Have all sources hashed and what was seen written to a folder; return the hash of the canonical list, and the tasks.
 
-    A million of small files would be held twice otherwise.
+    The list has each source's name, format, hash and settings: of a million some 300 MB, so it is hashed pack by pack.
     """
-    cuts = range(0, len(planned), TASK_SOURCES)
-    groups = [[source for source, _ in planned[at : at + TASK_SOURCES]] for at in cuts]
-    hashes: list[str] = []
-    for done in run.progress.track("ingest, hashing", run.engine.map(_hash_all, groups), len(groups)):
-        for source, digest in done:
-            planned[len(hashes)] = source, planned[len(hashes)][1]
-            hashes.append(digest)
-    return hashes
-
-
-def _hash_all(sources: list[Source]) -> list[tuple[Source, str]]:
-    return [(source, source.digest) if isinstance(source, LiveSource) else hashed(source) for source in sources]
-
-
-def _size(source: Source) -> int:
-    return source.size if isinstance(source, LiveSource) else size_of(source)
-
-
-def _digest(planned: list[tuple[Source, Settings]], hashes: list[str]) -> str:
-    """Return the hash of the canonical list of all sources, row by row: of a million it would have 300 MB."""
     content = hashlib.sha256(b"[")
-    for number, ((source, settings), digest) in enumerate(zip(planned, hashes, strict=True)):
-        content.update(("," * (number > 0) + canonical([source.name, source.format, digest, settings])).encode())
+    cut = Cut(TASK_BYTES, TASK_SOURCES)
+    answers = run.engine.map(
+        Look(planned.common, None if isinstance(folder, StoreError) else folder), list(enumerate(planned.packs))
+    )
+    for number, seen in enumerate(run.progress.track("ingest, hashing", answers, len(planned.packs))):
+        content.update(b"," * (number > 0) + seen.text)
+        for size, whole in zip(seen.sizes.tolist(), seen.whole.tolist(), strict=True):
+            cut.add(size, whole)
     content.update(b"]")
-    return content.hexdigest()
+    return content.hexdigest(), cut.close()
 
 
-def _tasks(planned: list[tuple[Source, Settings]]) -> Iterator[list[tuple[Source, Settings]]]:
-    """Cut the sources, in order, into tasks of bounded bytes and number."""
-    task: list[tuple[Source, Settings]] = []
-    size = 0
-    for source, settings in planned:
-        own = _size(source)
-        if task and (size + own > TASK_BYTES or len(task) == TASK_SOURCES):
-            yield task
-            task, size = [], 0
-        task.append((source, settings))
-        size += own
-    if task:
-        yield task
+class Work(NamedTuple):
+    """What every task knows: where its parts go, where its sources are, and how they are read."""
+
+    parts: Path
+    folder: Path
+    common: Kinds
 
 
-def _need(item: tuple[int, list[tuple[Source, Settings]]]) -> int:
+def _need(task: Task) -> int:
     """Return the bytes that a task holds: a part's rows, or a text file that is one document."""
-    texts = [_size(source) for source, settings in item[1] if settings.get("split") == "file"]
-    return TASK_HOLDS + 3 * min(LONGEST, max(texts, default=0))
+    return TASK_HOLDS + 3 * min(LONGEST, task.largest)
 
 
-def _read(work: Path, item: tuple[int, list[tuple[Source, Settings]]]) -> dict[str, Any]:
+def _read(work: Work, task: Task) -> dict[str, Any]:
     """Read a task's sources into parts; answer with what was counted."""
-    number, sources = item
 
     def read() -> dict[str, Any]:
-        parts = Parts(work, number)
-        for named, of_named in sources:
-            for source, settings in opened(named, of_named):
-                for found in documents(source, settings, work) if isinstance(settings, dict) else (settings,):
-                    parts.add(source, found)
-            ensure_unchanged(named)
+        parts = Parts(work.parts, task.number)
+        for held, places in between(work.folder, task.start, task.stop):
+            for some, texts in texts_at_once(held, work.common, places):
+                if texts is None:
+                    _read_each(work, held, some, parts)
+                else:
+                    parts.add_each(held.source(work.common, some.start), *texts)
         return parts.close()
 
     try:
-        return remembered(work / f"{number:05}.json", read)
+        return remembered(work.parts / f"{task.number:05}.json", read)
     except SourceError:
-        for part in work.glob(f"{number:05}-*.parquet"):  # of other bytes than those that were hashed, perhaps
+        for part in work.parts.glob(f"{task.number:05}-*.parquet"):  # of other bytes than those that were hashed, perhaps
             part.unlink()
         raise
+
+
+def _read_each(work: Work, held: Held, places: range, parts: Parts) -> None:
+    """Have sources read one by one."""
+    for at in places:
+        named, settings = held.source(work.common, at), work.common.kinds[held.pack.kinds[at]].settings
+        for source, of_source in opened(held.from_memory(named, at), settings):
+            for found in documents(source, of_source, work.parts) if isinstance(of_source, dict) else (of_source,):
+                parts.add(source, found)
+        ensure_unchanged(named)
 
 
 def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -248,13 +250,21 @@ def _say_remarks(draft: Draft, run: Run) -> None:
 
 
 @phase("write sources")
-def _write_sources(draft: Draft, planned: list[tuple[Source, Settings]], hashes: list[str]) -> None:
-    rows = [
-        (source.name, source.format, digest, _size(source), canonical(settings))
-        for (source, settings), digest in zip(planned, hashes, strict=True)
-    ]
-    table = pa.table([list(column) for column in zip(*rows, strict=True)], schema=SOURCES)
-    write_parquet(table, draft.path / "sources" / "00000.parquet")
+def _write_sources(draft: Draft, planned: Planned, folder: Path) -> None:
+    settings = pa.array([canonical(kind.settings) for kind in planned.common.kinds], STRING)
+    with (
+        atomic(draft.path / "sources" / "00000.parquet") as temporary,
+        pq.ParquetWriter(temporary, SOURCES, compression="zstd") as file,
+    ):
+        for some in _groups(len(planned.packs), ROW_GROUP // PACK):
+            found = pa.concat_tables(looking.table(folder, number) for number in some).combine_chunks()
+            columns = [*found.columns[:-1], settings.take(found["kind"])]
+            file.write_table(pa.table(columns, schema=SOURCES))
+
+
+def _groups(count: int, size: int) -> Iterator[range]:
+    """Cut the numbers below `count` into ranges of a size."""
+    return (range(at, min(at + size, count)) for at in range(0, count, size))
 
 
 def _reasons(parts: list[dict[str, Any]]) -> dict[str, int]:

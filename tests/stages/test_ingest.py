@@ -149,12 +149,12 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, mo
     folder = tmp_path / "pages"
     folder.mkdir()
     for number in range(3):
-        (folder / f"{number}.txt").write_text(f"page {number}")
+        (folder / f"{number}.csv").write_text(f"text\npage {number}\n")
     whole = ingest([str(folder)], "pages", Run(Store(tmp_path / "other"), Local(1)))
     read = stage.documents
 
     def stumble(source, *given):
-        if source.name.endswith("2.txt"):
+        if source.name.endswith("2.csv"):
             raise KeyboardInterrupt
         return read(source, *given)
 
@@ -164,7 +164,7 @@ def test_a_run_that_broke_goes_on_and_ends_with_the_same_bytes(run, tmp_path, mo
     opened = []
     monkeypatch.setattr(stage, "documents", lambda source, *given: opened.append(source.name) or read(source, *given))
     again = ingest([str(folder)], "pages", run)
-    assert opened == ["pages/2.txt"]
+    assert opened == ["pages/2.csv"]
     assert (again.ref, bytes_of(again)) == (whole.ref, bytes_of(whole))
 
 
