@@ -13,7 +13,8 @@ Three things differ. datatrove strips white space around lines, ours keeps it. A
 is not found. Case is folded for ASCII letters alone, so a Kelvin sign is no k.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
@@ -21,9 +22,10 @@ import polars as pl
 from pydantic import Field
 
 from filters import kernels
-from filters.kernels import Scalar, kernel, part
+from filters.kernels import Scalar, kernel, part, pieces
 from filters.kernels.lines import line_bounds
 from filters.kinds import Spans, Texts, spans
+from filters.piecewise import piecewise
 
 REASONS = ["too long a word", "no terminal punctuation", "too few words", "javascript", "policy"]
 KEPT, LONG_WORD, UNPUNCTUATED, FEW_WORDS, JAVASCRIPT, POLICY = range(6)
@@ -58,11 +60,26 @@ def c4_lines(
     >>> found.start, found.end, [found.labels[label] for label in found.label]
     (array([19, 24, 31]), array([23, 30, 50]), ['no terminal punctuation', 'too few words', 'javascript'])
     """
+    longest = np.iinfo(np.int64).max if max_word_length is None else max_word_length
+    tests = partial(
+        _reasons,
+        kinds=_kinds(),
+        terminal_punctuation=terminal_punctuation,
+        min_words=min_words,
+        max_word_length=longest,
+        citations=citations,
+    )
+    return piecewise(texts, pieces.behind("\n"), partial(_lines, tests=tests, javascript=javascript, policy=policy))
+
+
+def _lines(
+    texts: Texts, tests: Callable[[kernels.Bytes, kernels.Ints, kernels.Ints], kernels.Bytes], javascript: bool, policy: bool
+) -> Spans:
+    """Find the lines of texts that fail one of the tests."""
     data, offsets = kernels.buffers(texts)
     bounds, stops, ends = line_bounds(data, offsets)
     starts = _starts(offsets, bounds, ends)
-    longest = np.iinfo(np.int64).max if max_word_length is None else max_word_length
-    reasons = _reasons(data, starts, stops, _kinds(), terminal_punctuation, min_words, longest, citations)
+    reasons = tests(data, starts, stops)
     substrings = _substrings(texts, starts)
     reasons[(reasons == KEPT) & (substrings == JAVASCRIPT) & javascript] = JAVASCRIPT
     reasons[(reasons == KEPT) & (substrings == POLICY) & policy] = POLICY
@@ -93,6 +110,10 @@ def c4_placeholders(texts: Texts) -> Spans:
     >>> c4_placeholders(pa.array(["Lorem Ipsum {}"], pa.large_string())).start
     array([ 0, 12])
     """
+    return piecewise(texts, pieces.behind("\n"), _placeholders)
+
+
+def _placeholders(texts: Texts) -> Spans:
     data, offsets = kernels.buffers(texts)
     text, at = _found(texts, PLACEHOLDERS)
     label = (data[at] == CURLY).astype(np.int64)

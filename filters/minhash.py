@@ -4,9 +4,13 @@ Words (folded, see `kernels`) -> 5-word shingles by a rolling hash -> a signatur
 Knudsen, Thorup 2017, https://arxiv.org/abs/1704.04370): as true to the Jaccard similarity as independent permutations, at
 the cost of a few. A document shorter than a shingle is one shingle, so different short answers stay different; one without
 words is the shingle of its bytes.
+
+A huge document goes through in stretches of words. The sketch of a set is the least of the sketches of its parts, bin by bin: a
+round that one part does without has values greater than all that are in its bins.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -14,12 +18,13 @@ import numpy.typing as npt
 from pydantic import Field
 
 from filters import kernels
-from filters.kernels import Scalar, kernel, part
+from filters.kernels import Scalar, kernel, part, pieces
 from filters.kinds import Offsets, Sets, Texts, duplicates
 
 RECALL_AT_THRESHOLD = 0.95
 MOST_HASHES = 160
 WORDLESS = np.uint64(0x13198A2E03707344)
+EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def bands_and_rows(threshold: float) -> tuple[int, int]:
@@ -69,7 +74,16 @@ def shingles(
     split_ideographs: bool = False,
 ) -> Sets:
     """Give each document the sorted 64-bit hashes of its shingles, each once; `uint64[shingles]`."""
-    return Sets(*unique(*shingle_hashes(*_words(texts, offsets, split_ideographs), words)))
+    found = [
+        _huge_set(own, words, split_ideographs)
+        if huge
+        else Sets(*unique(*shingle_hashes(*_words(own, bounds, split_ideographs), words)))
+        for own, bounds, huge in _in_runs(texts, offsets)
+    ]
+    if len(found) == 1:
+        return found[0]
+    sizes = np.concatenate([[0], *(np.diff(bounds) for _, bounds in found)])
+    return Sets(np.concatenate([hashes for hashes, _ in found]), np.cumsum(sizes).astype(np.int64))
 
 
 @duplicates(version=3, sets=shingles, recall=recall_at_threshold)
@@ -94,7 +108,62 @@ def near_duplicates(
     """
     if bands is None or rows is None:
         bands, rows = bands_and_rows(threshold)
-    return band_keys(*_words(texts, offsets, split_ideographs), words, bands, rows)
+    found = [
+        _huge_keys(own, words, bands, rows, split_ideographs)
+        if huge
+        else band_keys(*_words(own, bounds, split_ideographs), words, bands, rows)
+        for own, bounds, huge in _in_runs(texts, offsets)
+    ]
+    return np.concatenate(found)
+
+
+def _in_runs(texts: Texts, offsets: Offsets) -> Iterator[tuple[Texts, Offsets, bool]]:
+    """Yield documents that are looked at together: their texts, their offsets in these, and whether it is a huge one alone."""
+    ends = kernels.buffers(texts)[1][offsets]
+    for first, last in pieces.groups(ends):
+        own = offsets[first : last + 1]
+        huge = last == first + 1 and bool(ends[last] - ends[first] > pieces.PIECE)
+        yield texts.slice(own[0], own[-1] - own[0]), own - own[0], huge
+
+
+def _huge_keys(texts: Texts, length: int, bands: int, rows: int, split: bool) -> kernels.Hashes:
+    """Return the keys of one huge document; `uint64[1, bands]`."""
+    bins = np.full(bands * rows, EMPTY)
+    for hashes in _stretches(texts, length, split):
+        sketch(hashes, bins)
+    return keys_of(bins, bands, rows)[None]
+
+
+def _huge_set(texts: Texts, length: int, split: bool) -> Sets:
+    """Return the set of one huge document, sorted where it is collected."""
+    _, ends = kernels.buffers(texts)
+    out, size = np.empty((ends[-1] - ends[0]) // 2 + 2, dtype=np.uint64), 0  # what is not used takes no memory
+    for hashes in _stretches(texts, length, split):
+        out[size : size + len(hashes)] = np.minimum(hashes, EMPTY - np.uint64(1))
+        size += len(hashes)
+    out[:size].sort()
+    size = compact(out[:size])
+    return Sets(out[:size], np.array([0, size]))
+
+
+def _stretches(texts: Texts, length: int, split: bool) -> Iterator[kernels.Hashes]:
+    """Yield the hashes of one document's shingles, stretch by stretch; those of words on both sides of a cut are there, too."""
+    data, offsets = kernels.buffers(texts)
+    cut = pieces.of_words(data, offsets).offsets
+    words, none = np.zeros(0, dtype=np.uint64), True
+    for first, last in pieces.groups(cut):
+        found, _ = kernels.hash_words(data, cut[first : last + 1], kernels.classes(), kernels.folds(), split)
+        words = np.concatenate([words, found])
+        if len(words) >= length:
+            yield _shingles_of(words, length)
+            words, none = words[len(words) - length + 1 :].copy(), False
+    if none:
+        whole = np.array([0, len(texts)])
+        yield shingle_hashes(*_words(texts, whole, split), length)[0]
+
+
+def _shingles_of(words: kernels.Hashes, length: int) -> kernels.Hashes:
+    return shingle_hashes(words, np.array([0, len(words)]), np.zeros(1, dtype=np.uint64), length)[0]
 
 
 def _words(texts: Texts, offsets: Offsets, split: bool) -> tuple[kernels.Hashes, kernels.Ints, kernels.Hashes]:
@@ -159,7 +228,7 @@ def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashe
     for a smaller one, so the table is in order at any time (Amble, Knuth 1974, https://doi.org/10.1093/comjnl/17.2.135).
     """
     out, bounds, to = np.empty(len(hashes), dtype=np.uint64), np.zeros(len(offsets), dtype=np.int64), 0
-    table, empty = np.empty(3 * largest(offsets), dtype=np.uint64), np.uint64(0xFFFFFFFFFFFFFFFF)
+    table, empty = np.empty(3 * largest(offsets), dtype=np.uint64), EMPTY
     for document in range(len(offsets) - 1):
         first, last = offsets[document], offsets[document + 1]
         table[: 3 * (last - first)] = empty
@@ -180,6 +249,16 @@ def unique(hashes: kernels.Hashes, offsets: kernels.Ints) -> tuple[kernels.Hashe
 
 
 @kernel
+def compact(hashes: kernels.Hashes) -> int:
+    """Move each of sorted hashes, once, to the front; return how many there are."""
+    to = 0
+    for hash_ in hashes:
+        if to == 0 or hashes[to - 1] != hash_:
+            hashes[to], to = hash_, to + 1
+    return to
+
+
+@kernel
 def band_keys(
     words: kernels.Hashes, offsets: kernels.Ints, whole: kernels.Hashes, length: int, bands: int, rows: int
 ) -> kernels.Hashes:
@@ -189,33 +268,53 @@ def band_keys(
     hashes = np.empty(largest(offsets) + 1, dtype=np.uint64)
     for document in range(len(whole)):
         count = _runs(words, offsets[document], offsets[document + 1], whole[document], length, hashes, 0)
+        bins[:] = EMPTY
         _sketch(hashes, count, bins)
-        for band in range(bands):
-            running = np.uint64(band)
-            for row in range(rows):
-                running = running * kernels.GOLDEN + bins[band * rows + row]
-            keys[document, band] = kernels.avalanche(running)
+        _write_keys(bins, rows, keys[document])
+    return keys
+
+
+@kernel
+def keys_of(bins: kernels.Hashes, bands: int, rows: int) -> kernels.Hashes:
+    """Hash a sketch band by band; `uint64[bands]`."""
+    keys = np.empty(bands, dtype=np.uint64)
+    _write_keys(bins, rows, keys)
     return keys
 
 
 @part
+def _write_keys(bins: kernels.Hashes, rows: Scalar, keys: kernels.Hashes) -> None:
+    for band in range(len(keys)):
+        running = np.uint64(band)
+        for row in range(rows):
+            running = running * kernels.GOLDEN + bins[band * rows + row]
+        keys[band] = kernels.avalanche(running)
+
+
+@kernel
+def sketch(hashes: kernels.Hashes, bins: kernels.Hashes) -> None:
+    """Add a set to what is sketched in the bins, which are `EMPTY` at first."""
+    _sketch(hashes, len(hashes), bins)
+
+
+@part
 def _sketch(hashes: kernels.Hashes, count: Scalar, bins: kernels.Hashes) -> None:
-    """Sketch the first `count` hashes of a set into minima, one a bin.
+    """Sketch the first `count` hashes of a set into minima, one a bin; what is in the bins already counts, too.
 
     Round i < t throws every element into a random bin with the value i + u; round t + i throws all into bin i; a bin keeps its
-    least value, and the rounds end when none is empty. The round stands in the value's upper bits. The hashes are random
-    already, so a product with the round's own odd number throws them anew: its upper bits are the bin, its lower ones u.
+    least value, and the rounds end when later ones have none that is less. The round stands in the value's upper bits. The
+    hashes are random already, so a product with the round's own odd number throws them anew: its upper bits are the bin, its
+    lower ones u.
     """
-    empty, lower, size = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0xFFFFFFFFFFFF), np.uint64(len(bins))
-    bins[:] = empty
-    turn, unfilled = np.uint64(0), len(bins)
-    while unfilled:
+    lower, size = np.uint64(0xFFFFFFFFFFFF), np.uint64(len(bins))
+    turn, greatest = np.uint64(0), EMPTY
+    while turn <= greatest >> np.uint64(48):
         factor = kernels.avalanche(turn) | np.uint64(1)
         floor = turn << np.uint64(48)
         for at in range(count):
             thrown = hashes[at] * factor
             bin_ = ((thrown >> np.uint64(32)) * size) >> np.uint64(32) if turn < size else turn - size
             bins[bin_] = min(bins[bin_], floor | (thrown & lower))
-        turn, unfilled = turn + np.uint64(1), 0
+        turn, greatest = turn + np.uint64(1), np.uint64(0)
         for bin_ in range(len(bins)):
-            unfilled += bins[bin_] == empty
+            greatest = max(greatest, bins[bin_])

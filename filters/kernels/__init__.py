@@ -13,6 +13,7 @@ Reading order:
 and what fewer ask for, imported by its own name:
 
     lines, sentences   where they end
+    pieces             huge texts, looked at stretch by stretch
     traits, walking    code points as the rules of quality and repetition see them
     hash_table         which of equal items came first
 """

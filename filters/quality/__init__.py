@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from filters import kernels
+from filters.kernels import pieces
 from filters.kernels.traits import VARIANTS, Split, Variant, traits
 from filters.kinds import Offsets, Texts, measure
 from filters.quality import columns
@@ -67,7 +68,8 @@ def gopher_quality(
     """
     number = VARIANTS.index(variant)
     data, bounds = kernels.documents(texts, offsets)
-    found = tally(data, bounds, traits(variant, split), number, packed(english), packed(ELLIPSIS_MARKS[number])).T
+    cut, parts = pieces.pieces(data, bounds, pieces.behind("\n"))
+    found = tally(data, bounds, cut, parts, traits(variant, split), number, packed(english), packed(ELLIPSIS_MARKS[number])).T
     if variant == "datatrove":
         hashes, ellipses, stops = columns.HASHES, columns.ELLIPSES, columns.STOP_KINDS
     else:

@@ -17,8 +17,9 @@ def tally_lines(
     tally: Ints,
     marks: Phrases,
     others: Ints,
+    last: Scalar,
 ) -> None:
-    """Tally each symbol where it stands, and each line where it breaks."""
+    """Tally each symbol where it stands, and each line where it breaks; `last` are the lines at the end of a document."""
     first = line
     for other in others:
         at, trait = other & AT, other >> 48
@@ -27,7 +28,7 @@ def tally_lines(
         elif not (data[at] == 13 and at + 1 < end and data[at + 1] == 10):
             _line(data, line, at, traits, variant, tally, marks)
             _, line = step(data, at, end, traits)
-    if line < end or (variant == DOLMA and end > first):
+    if line < end or (variant == DOLMA and last and end > first):
         _line(data, line, end, traits, variant, tally, marks)
 
 

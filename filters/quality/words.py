@@ -44,7 +44,10 @@ def tally_words(
             lengths[length] += 1
         if variant != DATATROVE and seen & SYMBOL:
             _symbol_word(data, begin, end, seen, length, variant, tally, marks)
-    tally[WORDS], tally[PLAIN_WORDS], tally[ALPHA_WORDS], tally[LENGTH] = len(words) // 2, plain, alpha, total
+    tally[WORDS] += len(words) // 2
+    tally[PLAIN_WORDS] += plain
+    tally[ALPHA_WORDS] += alpha
+    tally[LENGTH] += total
 
 
 @part

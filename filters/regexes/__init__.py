@@ -2,11 +2,13 @@
 
 A pattern may take exponential time. So a looser one that runs in linear time (`loose`) picks the texts that may hold a match,
 and `regex` looks at those alone, with a clock: a text on which a pattern runs out of time is answered as failed, and the others
-are not held up.
+are not held up. A huge text is looked at in pieces, if there are characters that no match can hold (`barriers`).
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,9 @@ import pyarrow as pa
 import regex
 
 from filters import kernels
+from filters.kernels import pieces
 from filters.kinds import Spans, Texts
+from filters.regexes.barriers import barriers
 from filters.regexes.loose import loose
 
 
@@ -42,22 +46,53 @@ def search(texts: Texts, patterns: Sequence[str], *, ignore_case: bool, seconds:
     A text on which a pattern takes longer than `seconds` has no spans and stands in `failed`. Broken UTF-8 matches as one
     character a byte. Raises `regex.error` for a pattern that has a `problem`.
     """
-    found: list[tuple[int, int, int, int]] = []
-    failed: dict[int, str] = {}
     data, offsets = kernels.buffers(texts)
-    for label, rows in enumerate(_candidates(texts, patterns, ignore_case)):
-        pattern = _compiled(patterns[label], ignore_case)
-        for row in rows:
-            if row in failed:
-                continue
-            text = data[offsets[row] : offsets[row + 1]].tobytes().decode("utf-8", "surrogateescape")
-            try:
-                found += ((row, start, end, label) for start, end in _matches(pattern, text, seconds))
-            except TimeoutError:
-                failed[row] = f"the pattern {patterns[label]!r} took longer than {seconds:g} s"
-    kept = sorted((entry for entry in found if entry[0] not in failed), key=lambda span: (span[0], span[1], -span[2], span[3]))
-    text_, start_, end_, label_ = np.array(kept, dtype=np.int64).reshape(-1, 4).T.copy()
-    return Spans(text_, start_, end_, label_, list(patterns), tuple(sorted(failed.items())))
+    cut = pieces.pieces(data, offsets, pieces.behind(barriers(patterns, ignore_case)))
+    found = _Found([], {}, {})
+    for first, last in pieces.groups(cut.offsets):
+        at = cut.text_of(np.arange(first, last))
+        begin = cut.offsets[first:last] - offsets[at]
+        own = _Texts(kernels.strings(data, cut.offsets[first : last + 1]), at.tolist(), begin.tolist())
+        for label, rows in enumerate(_candidates(own.pieces, patterns, ignore_case)):
+            _look(own, rows, _compiled(patterns[label], ignore_case), label, seconds, found)
+    kept = (entry for entry in found.spans if entry[0] not in found.failed)
+    columns = np.array(sorted(kept, key=lambda span: (span[0], span[1], -span[2], span[3])), dtype=np.int64)
+    failed = ((row, f"the pattern {patterns[label]!r} took longer than {seconds:g} s") for row, label in found.failed.items())
+    text, start, end, number = columns.reshape(-1, 4).T.copy()
+    return Spans(text, start, end, number, list(patterns), tuple(sorted(failed)))
+
+
+class _Texts(NamedTuple):
+    """Pieces of texts: the text of each, and where in it the piece begins."""
+
+    pieces: Texts
+    text: list[int]
+    begin: list[int]
+
+
+class _Found(NamedTuple):
+    """What was found so far: text, start, end and label; the texts that failed, by which; the seconds of text and label."""
+
+    spans: list[tuple[int, int, int, int]]
+    failed: dict[int, int]
+    spent: dict[tuple[int, int], float]
+
+
+def _look(own: _Texts, rows: list[int], pattern: regex.Pattern[str], label: int, seconds: float, found: _Found) -> None:
+    """Look for a pattern in some pieces of texts."""
+    data, offsets = kernels.buffers(own.pieces)
+    for row in rows:
+        text, begin = own.text[row], own.begin[row]
+        if text in found.failed:
+            continue
+        start, spent = time.monotonic(), found.spent.get((text, label), 0.0)
+        piece = str(data[offsets[row] : offsets[row + 1]].data, "utf-8", "surrogateescape")
+        try:
+            matches = _matches(pattern, piece, seconds - spent)
+            found.spans.extend((text, begin + first, begin + end, label) for first, end in matches)
+        except TimeoutError:
+            found.failed[text] = label
+        found.spent[text, label] = spent + time.monotonic() - start
 
 
 @lru_cache(maxsize=10_000)
@@ -67,6 +102,8 @@ def _compiled(pattern: str, ignore_case: bool) -> regex.Pattern[str]:
 
 def _matches(pattern: regex.Pattern[str], text: str, seconds: float) -> list[tuple[int, int]]:
     """Return the first byte and the byte after the last of each match; raises `TimeoutError`."""
+    if seconds <= 0:
+        raise TimeoutError
     found = [match.span() for match in pattern.finditer(text, timeout=seconds) if match.start() < match.end()]
     if not found or text.isascii():
         return found

@@ -26,16 +26,21 @@ def loose(pattern: str, ignore_case: bool) -> str | None:
     >>> loose(r"(?:cats){e<=1}", False) is None
     True
     """
+    tree = parsed(pattern, ignore_case)
+    return None if tree is None else _loosened(tree, bool(tree.state.flags & re.IGNORECASE))
+
+
+def parsed(pattern: str, ignore_case: bool) -> Any:  # noqa: ANN401  what the parser of `re` gives
+    """Return a pattern's tree, or None where its syntax is not that of `re`."""
     own = re.sub(r"\\.|\{(?:[0-9]+(?:,[0-9]*)?|,[0-9]+)\}", "", pattern, flags=re.DOTALL)
     if "{" in own or "[:" in own or re.search(r"\(\?[a-zA-Z]*x", own):  # fuzzy matches, POSIX classes, verbose patterns
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            tree = re._parser.parse(pattern, re.IGNORECASE if ignore_case else 0)  # type: ignore[attr-defined]
+            return re._parser.parse(pattern, re.IGNORECASE if ignore_case else 0)  # type: ignore[attr-defined]
     except (re.error, RecursionError, OverflowError, Warning):
         return None
-    return _loosened(tree, bool(tree.state.flags & re.IGNORECASE))
 
 
 def _loosened(tree: Iterable[tuple[Any, Any]], ignore_case: bool) -> str:

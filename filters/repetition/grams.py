@@ -7,19 +7,21 @@ import numpy.typing as npt
 
 from filters.kernels import Bytes, Ints, Scalar, Values, characters, part
 from filters.kernels.hash_table import bits_for, place
-from filters.kernels.hashing import SIGNED_GOLDEN, stir_bytes
+from filters.kernels.hashing import SIGNED_GOLDEN, stir, stir_bytes
 from filters.kernels.traits import DATATROVE, DOLMA, NEMO, WIDE, Traits
 from filters.kernels.walking import AT
 from filters.repetition.columns import FIRST_GRAM, GRAM, LONGEST, LONGEST_TOP
 from filters.repetition.literal import count_literally
 
 Positions = npt.NDArray[np.int32]
+SHARES = 256  # of n-grams, at most
 
 
 class Grams(NamedTuple):
     """Where a document's n-grams stand (k-th word), under which key, equal to which first one, and how often that stands there.
 
-    `ends[k]` is how many characters the first k words have.
+    `ends[k]` is how many characters the first k words have; `shares` has room to count
+    them in, `share` of which are looked up in one table (see `_shared`).
     """
 
     keys: Ints
@@ -27,14 +29,17 @@ class Grams(NamedTuple):
     groups: Positions
     counts: Positions
     ends: Ints
+    shares: Ints
+    share: int
 
 
 @part
-def hash_words(data: Bytes, marks: Ints, keys: Ints, ends: Ints) -> None:
-    """Hash words and add up their lengths."""
-    total = 0
-    for word in range(len(marks) // 2):
-        begin, end, seen = marks[2 * word], marks[2 * word + 1] & AT, marks[2 * word + 1] >> 48
+def hash_words(data: Bytes, marks: Ints, keys: Ints, ends: Ints, first: Scalar) -> None:
+    """Hash words, from number `first` on, and add up their lengths."""
+    total = ends[first]
+    for word in range(first, first + len(marks) // 2):
+        mark = 2 * (word - first)
+        begin, end, seen = marks[mark], marks[mark + 1] & AT, marks[mark + 1] >> 48
         size = end - begin
         keys[word] = stir_bytes(data, begin, end)
         total += characters(data, begin, end) if seen & WIDE else size
@@ -58,7 +63,7 @@ def measure_grams(
 ) -> None:
     """Measure the n-grams of a document; the keys are its word hashes."""
     found = _pairs(grams, words, seen)
-    whole = size if variant != DOLMA else grams.ends[words]
+    whole = size if variant != DOLMA else max(grams.ends[words], 1)
     for n in range(FIRST_GRAM, LONGEST + 1):
         if n > words:
             value[n + GRAM] = variant == NEMO
@@ -116,18 +121,42 @@ def _longer(grams: Grams, found: Scalar) -> Scalar:
 @part
 def _repeating(grams: Grams, found: Scalar, slots: Ints, turn: Scalar) -> Scalar:
     """Group equal n-grams under the position of the first, count them there, and keep those that repeat."""
-    positions, groups, counts = grams.positions, grams.groups, grams.counts
-    bits, to = bits_for(found), 0
-    for at in range(found):
-        position = np.int64(positions[at])
-        first = place(slots, bits, grams.keys[at], turn, position)
-        groups[at] = first
-        counts[first] = counts[first] + 1 if first != position else 1
+    positions, groups, counts, shares = grams.positions, grams.groups, grams.counts, grams.shares
+    many, to = _shared(grams, found), 0
+    bits = bits_for(found) if many == 1 else min(bits_for(shares.max()), bits_for(2 * grams.share))
+    for share in range(many):
+        if share > 0:
+            slots[: 2 << bits] = 0
+        for at in range(found):
+            if many > 1 and _share(grams.keys[at], many) != share:
+                continue
+            position = np.int64(positions[at])
+            first = place(slots, bits, grams.keys[at], turn, position)
+            groups[at] = first
+            counts[first] = counts[first] + 1 if first != position else 1
     for at in range(found):
         position, group = positions[at], groups[at]
         positions[to], groups[to] = position, group
         to += counts[group] > 1
     return to
+
+
+@part
+def _shared(grams: Grams, found: Scalar) -> Scalar:
+    """Return into how many shares n-grams are parted, so that the hash table of one stays small; count those in each."""
+    many = 1
+    while many < len(grams.shares) and found > many * grams.share:
+        many *= 2
+    grams.shares[:] = 0
+    for at in range(found if many > 1 else 0):
+        grams.shares[_share(grams.keys[at], many)] += 1
+    return many
+
+
+@part
+def _share(key: Scalar, many: Scalar) -> Scalar:
+    """Return the share that a key belongs to, of a power of two."""
+    return (stir(key, 1) >> 20) & (many - 1)
 
 
 @part
@@ -182,4 +211,4 @@ def _all_copies(grams: Grams, n: Scalar, found: Scalar, words: Scalar) -> Scalar
         total += grams.ends[word + n] - grams.ends[word]
     for at in range(found):
         of_copies += grams.ends[grams.positions[at] + n] - grams.ends[grams.positions[at]]
-    return of_copies / total
+    return of_copies / max(total, 1)

@@ -1,4 +1,7 @@
-"""Substrings and patterns -> where they stand in texts, looked for in folded ones and led back."""
+"""Substrings and patterns -> where they stand in texts, looked for in folded ones and led back.
+
+A huge text is folded in pieces, if there are marks that stand in no substring and in no match of a pattern.
+"""
 
 import re
 
@@ -7,7 +10,9 @@ import polars as pl
 import pyarrow as pa
 
 from filters import kernels, regexes
-from filters.kernels import Bytes, Ints
+from filters.kernels import Bytes, Ints, pieces
+from filters.kinds import Texts
+from filters.regexes.barriers import barriers
 from filters.slop.comparing import at_ends
 from filters.slop.matches import Matches, joined, where
 from filters.slop.preparing import Prepared
@@ -20,13 +25,50 @@ def folded_matches(data: Bytes, offsets: Ints, prepared: Prepared) -> tuple[Matc
     """Find what has to be looked for in folded text; return also the texts on which a pattern took too long."""
     if not prepared.substrings and not prepared.patterns:
         return joined(), ()
+    cut = pieces.pieces(data, offsets, pieces.behind(_parting(prepared)))
+    parts: list[Matches] = []
+    failed: dict[int, str] = {}
+    for first, last in pieces.groups(cut.offsets):
+        own = cut.offsets[first : last + 1]
+        found, slow = _in_pieces(data, own, prepared)
+        text = cut.text_of(first + found.text)
+        moved = own[found.text] - offsets[text]
+        parts.append(found._replace(text=text, start=found.start + moved, end=found.end + moved))
+        failed |= {int(cut.text_of(np.array(first + piece))): reason for piece, reason in slow}
+    return _labelled(data, offsets, joined(*parts), prepared), tuple(failed.items())
+
+
+def _parting(prepared: Prepared) -> str:
+    """Return the marks that part a text before it is folded."""
+    marks = barriers(prepared.patterns, _ignores_case(prepared))
+    held = {"\n", *"".join(prepared.substrings)}
+    return "".join(mark for mark in marks if mark not in held and kernels.folds()[ord(mark)] == ord(mark))
+
+
+def _in_pieces(data: Bytes, offsets: Ints, prepared: Prepared) -> tuple[Matches, tuple[tuple[int, str], ...]]:
+    """Find substrings by their numbers, and patterns by theirs behind these."""
     folded, bounds, _ = kernels.fold(data, offsets)
-    found = _substrings(folded, bounds, prepared)
-    first = len(prepared.labels) - len(prepared.patterns)
-    texts, ignore_case = kernels.strings(folded, bounds), any(map(_has_capitals, prepared.patterns))
-    shapes = regexes.search(texts, prepared.patterns, ignore_case=ignore_case, seconds=PATTERN_SECONDS)
-    found = joined(found, Matches(shapes.text, shapes.start, shapes.end, first + shapes.label))
+    texts = kernels.strings(folded, bounds)
+    shapes = regexes.search(texts, prepared.patterns, ignore_case=_ignores_case(prepared), seconds=PATTERN_SECONDS)
+    number = len(prepared.substrings) + shapes.label
+    found = joined(_substrings(texts, prepared.substrings), Matches(shapes.text, shapes.start, shapes.end, number))
     return _in_original(data, offsets, found), shapes.failed
+
+
+def _labelled(data: Bytes, offsets: Ints, found: Matches, prepared: Prepared) -> Matches:
+    """Give matches their labels: substrings those of the entries whose anchors they fit."""
+    first = len(prepared.labels) - len(prepared.patterns) - len(prepared.substrings)
+    pattern = found.phrase >= len(prepared.substrings)
+    substrings = where(found, ~pattern)
+    labelled = [where(found, pattern)._replace(phrase=first + found.phrase[pattern])]
+    for anchors, labels in enumerate(prepared.label_of):
+        own = where(substrings._replace(phrase=labels[substrings.phrase]), labels[substrings.phrase] >= 0)
+        labelled.append(where(own, at_ends(data, offsets, *own[:3], anchors, table())))
+    return joined(*labelled)
+
+
+def _ignores_case(prepared: Prepared) -> bool:
+    return any(map(_has_capitals, prepared.patterns))
 
 
 def _has_capitals(pattern: str) -> bool:
@@ -34,26 +76,20 @@ def _has_capitals(pattern: str) -> bool:
     return any(letter.isupper() for letter in re.sub(r"\\.", "", pattern, flags=re.DOTALL))
 
 
-def _substrings(folded: Bytes, bounds: Ints, prepared: Prepared) -> Matches:
+def _substrings(texts: Texts, substrings: list[str]) -> Matches:
     """Find substrings by Aho-Corasick: first which texts hold any, then where."""
-    series = pl.Series(pl.from_arrow(kernels.as_utf8(kernels.strings(folded, bounds))))
-    if not prepared.substrings or not len(series):
+    if not substrings or not len(texts):
         return joined()
-    rows = np.flatnonzero(series.str.contains_any(prepared.substrings).to_numpy())
+    series = pl.Series(pl.from_arrow(kernels.as_utf8(texts)))
+    rows = np.flatnonzero(series.str.contains_any(substrings).to_numpy())
     hit = series.gather(rows)
-    starts = hit.str.find_many(prepared.substrings, overlapping=True)
-    matched = hit.str.extract_many(prepared.substrings, overlapping=True).explode(empty_as_null=False)
+    starts = hit.str.find_many(substrings, overlapping=True)
+    matched = hit.str.extract_many(substrings, overlapping=True).explode(empty_as_null=False)
     text = np.repeat(rows, starts.list.len().to_numpy())
     start = starts.explode(empty_as_null=False).to_numpy().astype(np.int64)
     end = start + matched.str.len_bytes().to_numpy().astype(np.int64)
-    numbers = list(range(len(prepared.substrings)))
-    substring = matched.replace_strict(prepared.substrings, numbers, return_dtype=pl.Int64).to_numpy()
-    found = []
-    for anchors, labels in enumerate(prepared.label_of):
-        chosen = labels[substring] >= 0
-        one = where(Matches(text, start, end, labels[substring]), chosen)
-        found.append(where(one, at_ends(folded, bounds, *one[:3], anchors, table())))
-    return joined(*found)
+    substring = matched.replace_strict(substrings, list(range(len(substrings))), return_dtype=pl.Int64).to_numpy()
+    return Matches(text, start, end, substring)
 
 
 def _in_original(data: Bytes, offsets: Ints, found: Matches) -> Matches:

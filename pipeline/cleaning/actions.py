@@ -22,6 +22,7 @@ from pipeline.cleaning.bounds import span_bounds
 from pipeline.cleaning.cutting import emptied, shortened, widened, without
 from pipeline.cleaning.hits import Hits, Mask, evidence, hits_of
 from pipeline.cleaning.looking import Ints
+from pipeline.cleaning.picking import chosen
 from pipeline.cleaning.plan import Step
 from pipeline.documents import EDITS, EVIDENCE, STRING, flat_text, ledger, with_texts
 
@@ -48,7 +49,7 @@ def act(step: Step, documents: pa.Table, answer: pa.Table) -> Deed:
     stays = ~failed
     deed = Deed(documents, stays)
     if failed.any():
-        deed.rejected.append(refused(step, documents.filter(pa.array(failed)), answer["failed"].drop_null()))
+        deed.rejected.append(refused(step, chosen(documents, failed), answer["failed"].drop_null()))
     for measure, end, bound in span_bounds(step.bounds):
         values = _values(measure, hits, texts, offsets)
         gone = stays & (values < bound if end == "min" else values > bound)
@@ -56,7 +57,7 @@ def act(step: Step, documents: pa.Table, answer: pa.Table) -> Deed:
             deed.removed.append(_removed(step, documents, gone, texts, hits, measure, values, f"{end} {bound:.15g}"))
             stays &= ~gone
     if step.bounds["action"] == "drop":
-        deed.documents = documents if stays.all() else documents.filter(pa.array(stays))
+        deed.documents = chosen(documents, stays)
         return deed
     return _altered(step, documents, texts, offsets, hits.where(stays[hits.document]), deed)
 
@@ -88,8 +89,7 @@ def _removed(
     first = np.searchsorted(hits.document, hits.document)
     shown = hits.where(gone[hits.document] & (np.arange(len(hits.document)) - first < MOST_EVIDENCE))
     told = evidence(texts, shown, documents.num_rows).filter(pa.array(gone))
-    entries = documents.filter(pa.array(gone))
-    return ledger(entries, step.filter.name, measure=measure, value=values[gone], bound=bound, evidence=told)
+    return ledger(chosen(documents, gone), step.filter.name, measure=measure, value=values[gone], bound=bound, evidence=told)
 
 
 def _altered(step: Step, documents: pa.Table, texts: pa.Array, offsets: Ints, hits: Hits, deed: Deed) -> Deed:
@@ -107,14 +107,13 @@ def _altered(step: Step, documents: pa.Table, texts: pa.Array, offsets: Ints, hi
     gone = deed.stays & blank
     told = evidence(texts, cut, documents.num_rows, silent=action == "redact")
     if gone.any():
-        mask = pa.array(gone)
         why: dict[str, Any] = {"measure": "text left", "value": np.zeros(int(gone.sum())), "bound": "min 1"}
-        deed.removed.append(ledger(documents.filter(mask), step.filter.name, **why, evidence=told.filter(mask)))
+        deed.removed.append(ledger(chosen(documents, gone), step.filter.name, **why, evidence=told.filter(pa.array(gone))))
         deed.stays &= ~gone
     kept = pa.array(altered & deed.stays)
     deed.edits.append(edits(documents["id"].filter(kept), step.filter.name, action, told.filter(kept)))
     deed.changed = int((altered & deed.stays).sum())
-    deed.documents = after if deed.stays.all() else after.filter(pa.array(deed.stays))
+    deed.documents = chosen(after, deed.stays)
     return deed
 
 

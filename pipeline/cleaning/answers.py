@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.artifacts import Artifact, Store, canonical
+from pipeline.cleaning.picking import taken
 from pipeline.cleaning.plan import Step
 from pipeline.cleaning.tables import read, write
 from pipeline.code_version import code_version
@@ -72,7 +73,7 @@ class Answers:
             at[rows[missing]] = known.num_rows + np.arange(len(missing))
             known = pa.concat_tables([known, fresh.cast(known.schema)])
             write(known, path)
-        return known.take(pa.array(at[rows])).drop_columns("row")
+        return taken(known, at[rows]).drop_columns("row")
 
 
 def _known(path: Path) -> pa.Table | None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.cleaning.picking import chosen
 from pipeline.cleaning.plan import Step
 from pipeline.documents import EVIDENCE, ledger
 
@@ -65,7 +66,7 @@ def _entries(step: Step, documents: pa.Table, values: pa.ChunkedArray, measure: 
     else:
         labels = [[{"label": label}] for label in values.filter(mask).to_pylist()]
         why["evidence"] = pa.array(labels, EVIDENCE)
-    return ledger(documents.filter(mask), step.filter.name, **why)
+    return ledger(chosen(documents, gone), step.filter.name, **why)
 
 
 def span_bounds(bounds: dict[str, Any]) -> list[tuple[str, str, float]]:

@@ -97,15 +97,23 @@ def _replaced(
 def emptied(before: pa.Array, after: pa.Array, offsets: Ints, cut: Hits) -> Mask:
     """Say of each document whether a text of it that said something says nothing now."""
     nothing = np.zeros(len(offsets) - 1, dtype=bool)
-    touched = pa.array(np.unique(cut.text))
-    blank = pc.and_(_blank(after.take(touched)), pc.invert(_blank(before.take(touched))))
-    rows = touched.filter(blank).to_numpy()
+    touched = np.unique(cut.text)
+    now, then = (_blank(*kernels.buffers(texts), touched, kernels.classes()) for texts in (after, before))
+    rows = touched[now & ~then]
     nothing[np.searchsorted(offsets, rows, side="right") - 1] = True
     return nothing
 
 
-def _blank(texts: pa.Array) -> pa.Array:
-    return pc.equal(pc.utf8_trim_whitespace(texts), "")
+@kernel
+def _blank(data: kernels.Bytes, offsets: Ints, rows: Ints, classes: kernels.Bytes) -> Mask:
+    """Say of each of some texts whether nothing but white space stands in it."""
+    blank = np.ones(len(rows), dtype=np.bool_)
+    for number in range(len(rows)):
+        at, end = offsets[rows[number]], offsets[rows[number] + 1]
+        while at < end and blank[number]:
+            code, at = kernels.decode(data, at, end)
+            blank[number] = code < len(classes) and classes[code] == kernels.SPACE
+    return blank
 
 
 def shortened(documents: pa.Table, hits: Hits) -> tuple[pa.Table, Hits, Mask]:

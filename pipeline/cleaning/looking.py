@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.kinds import Keyed, Spans
+from pipeline.cleaning.picking import taken
 from pipeline.cleaning.plan import Step
 from pipeline.documents import STRING, Part, flat_text
 from pipeline.errors import FilterError
@@ -60,7 +61,7 @@ def _changes(before: pa.Array, offsets: Ints, after: pa.Array) -> pa.Table:
         np.zeros(0, dtype=np.int64) if same else np.flatnonzero(pc.not_equal(after, before).to_numpy(zero_copy_only=False))
     )
     document, text = _places(changed, offsets)
-    return pa.table({"changes": _lists(document, len(offsets) - 1, text=text, after=after.take(pa.array(changed)))})
+    return pa.table({"changes": _lists(document, len(offsets) - 1, text=text, after=taken(after, changed))})
 
 
 def _values(step: Step, answer: Any) -> pa.Table:  # noqa: ANN401  an array, or a mapping of arrays

@@ -17,9 +17,12 @@ from pipeline.cleaning.actions import act, edits, rejected_schema
 from pipeline.cleaning.answers import Answers, place_of
 from pipeline.cleaning.bounds import bounded
 from pipeline.cleaning.looking import flattened, look
+from pipeline.cleaning.picking import chosen, taken
 from pipeline.cleaning.plan import Step
 from pipeline.documents import EDITS, flat_text, ledger_schema, with_texts
+from pipeline.engine.memory import release
 from pipeline.timing import timed
+from pipeline.writing import HUGE
 
 Ints = npt.NDArray[np.int64]
 WRITTEN = ("removed", "rejected", "edits")
@@ -43,8 +46,8 @@ class Passage:
             self.rows = self.rows[stays]
         if documents is not None:
             self.documents = documents
-        elif not stays.all():
-            self.documents = self.documents.filter(pa.array(stays))
+        else:
+            self.documents = chosen(self.documents, stays)
 
     def table(self, part: str) -> pa.Table:
         """Return what was written down in this pass: a part of the artifact."""
@@ -58,11 +61,14 @@ class Passage:
 
 def through(passage: Passage, steps: Sequence[Step], plan: Sequence[Step], answers: Answers) -> None:
     """Take a shard through steps; `plan` are all steps of the recipe."""
+    _tidy(passage)
     for step in steps:
         before, rejected = passage.documents.num_rows, sum(table.num_rows for table in passage.rejected)
         answer = answered(step, passage, plan, answers)
         with timed(step.filter.name):
             changed = _apply(step, passage, answer)
+        del answer
+        _tidy(passage)
         rejected = sum(table.num_rows for table in passage.rejected) - rejected
         removed = before - passage.documents.num_rows - rejected
         count = {"step": step.number, "in": before, "removed": removed}
@@ -70,11 +76,17 @@ def through(passage: Passage, steps: Sequence[Step], plan: Sequence[Step], answe
         passage.counts.append(count | {key: value for key, value in more.items() if value})
 
 
+def _tidy(passage: Passage) -> None:
+    """Give back what was made of a huge document and is gone: Arrow would keep it, once or twice the size of the text."""
+    if passage.documents.nbytes > HUGE:
+        release()
+
+
 def answered(step: Step, passage: Passage, plan: Sequence[Step], answers: Answers) -> pa.Table:
     """Return what a step's filter says of the documents, from what is kept or by looking."""
 
     def answer(positions: Ints | None) -> pa.Table:
-        return look(step, passage.documents if positions is None else passage.documents.take(pa.array(positions)))
+        return look(step, passage.documents if positions is None else taken(passage.documents, positions))
 
     with timed(step.filter.name, passage.documents.nbytes):
         return answers.of(place_of(plan, step), passage.rows, answer)
@@ -105,7 +117,7 @@ def _rewrite(step: Step, passage: Passage, answer: pa.Table) -> int:
         return 0
     mask = np.zeros(len(texts), dtype=bool)
     mask[text] = True
-    after = pc.replace_with_mask(texts, pa.array(mask), entries.field("after"))
+    after = entries.field("after") if mask.all() else pc.replace_with_mask(texts, pa.array(mask), entries.field("after"))
     passage.documents = with_texts(passage.documents, after, step.on)
     changed = np.unique(document)
     passage.edits.append(edits(passage.documents["id"].take(pa.array(changed)), step.filter.name, "rewrite"))

@@ -44,6 +44,7 @@ from pipeline.writing import HUGE, shard_size, write_parquet
 
 VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
 WAITING = ("duplicates", "recurring")
+HUNGRY = {"gopher_repetition": 9, "c4_lines": 9, "repeated_lines": 8}  # a huge document's size: tables of its words, or lines
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _cleaned(parent: Artifact, planned: list[Step], draft: Draft, run: Run) -> A
     counts: list[dict[str, Any]] = [_count(step) for step in planned]
     kept = 0
     for current in _passes(planned):
-        task = Weighed(partial(_pass_shard, cleaning, current), _need)
+        task = Weighed(partial(_pass_shard, cleaning, current), partial(_need, steps=current.steps))
         label = f"clean, pass {current.number + 1}"
         answers = list(run.progress.track(label, run.engine.map(task, list(enumerate(shards))), len(shards)))
         _add(counts, [count for answer in answers for count in answer["counts"]])
@@ -171,10 +172,11 @@ def _passes(steps: list[Step]) -> list[Pass]:
     return [*passes, Pass(len(passes), before, alone, [])]
 
 
-def _need(item: tuple[int, Path]) -> int:
-    """Return the bytes that a task holds for a shard, as measured; patterns decode a huge document whole."""
+def _need(item: tuple[int, Path], steps: Sequence[Step] = ()) -> int:
+    """Return the bytes that a task holds for a shard, as measured: four times its size, for some steps more if it is huge."""
     rows, size = shard_size(item[1])
-    return (40 << 20) + 600 * rows + (10 if size > HUGE else 4) * size
+    times = max((HUNGRY.get(step.filter.name, 4) for step in steps), default=4) if size > HUGE else 4
+    return (40 << 20) + 600 * rows + times * size
 
 
 def _pass_shard(cleaning: Cleaning, current: Pass, item: tuple[int, Path]) -> dict[str, Any]:

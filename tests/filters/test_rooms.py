@@ -8,7 +8,7 @@ import pytest
 import filters
 
 ROOT = Path(filters.__file__).parent
-SHARED = {"kinds", "kernels", "regexes"}
+SHARED = {"kinds", "kernels", "regexes", "piecewise"}
 
 
 def rooms_used(file):
