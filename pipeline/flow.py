@@ -39,7 +39,7 @@ def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = Fals
 
 def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[str], flags: Settings) -> Iterator[Artifact]:
     """Run ingest for what the command line names, else for each data set of the recipe."""
-    from pipeline.source_plan import default_name
+    from pipeline.ingesting.plan import default_name
 
     if sources:
         section = recipe.section("ingest")
@@ -148,7 +148,7 @@ def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
 def problems_of(recipe: Recipe) -> list[str]:
     """Return every problem of a recipe's sections."""
     from pipeline.cleaning.plan import plan
-    from pipeline.source_plan import problems_of_sources
+    from pipeline.ingesting.plan import problems_of_sources
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.train import train
 

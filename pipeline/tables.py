@@ -19,8 +19,8 @@ from pipeline.errors import SourceError
 from pipeline.readers import format_of
 from pipeline.readers.live_database.address import live_source
 from pipeline.readers.sql_dump.survey import Lengths, survey
-from pipeline.remote import fetched, remote_sources, shown
 from pipeline.sources import Source, expand, size_of
+from pipeline.sources.remote import fetched, remote_sources, shown
 
 _SHOWN = 3
 

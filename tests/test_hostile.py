@@ -14,11 +14,11 @@ from pipeline.artifacts import Store
 from pipeline.documents import Rows
 from pipeline.engine.local import Local
 from pipeline.errors import SourceError
+from pipeline.ingesting.plan import plan
 from pipeline.run import Run
-from pipeline.source_plan import plan
 from pipeline.sources import Source, expand, printable
+from pipeline.sources.walking import BESIDE, LEADS_OUT, NOT_PLAIN
 from pipeline.stages.ingest import ingest
-from pipeline.walking import BESIDE, LEADS_OUT, NOT_PLAIN
 
 HOW = "Choose one with --text-column, or several with --text-column '{a} {b}'."
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_listed_is_rejected_below_and_stops_where_it_is_
             raise PermissionError(13, os.strerror(13))
         return listed(path)
 
-    monkeypatch.setattr("pipeline.walking.os.scandir", refuse)
+    monkeypatch.setattr("pipeline.sources.walking.os.scandir", refuse)
     assert rejected(ingest(["pages"], "x", run)) == {"pages/locked": "the folder cannot be listed (Permission denied)"}
     assert refused("pages/locked", run) == "pages/locked: cannot list this folder (Permission denied). Check its permissions."
 

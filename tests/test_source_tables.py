@@ -10,9 +10,9 @@ import pytest
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.errors import RecipeError
+from pipeline.ingesting.plan import plan
 from pipeline.rejections import Mended, rejected
 from pipeline.run import Run
-from pipeline.source_plan import plan
 from pipeline.stages.ingest import ingest
 from pipeline.stages.retry import retry
 

@@ -1,6 +1,6 @@
 """What a store asks of object storage: names below a prefix -> what is there, texts, files, removals.
 
-fsspec does the asking, as it does for sources (see `pipeline.remote`): s3fs for s3://, gcsfs for gs://, adlfs for abfs://.
+fsspec does the asking, as it does for sources (see `pipeline.sources.remote`): s3fs for s3://, gcsfs for gs://, adlfs for abfs://.
 Chosen over `pyarrow.fs`: it tells the version of an object, it can write one only where there is none, it works with servers
 that refuse Arrow's chunked uploads (`rclone serve s3` does), and one driver with one set of credentials serves sources and
 stores. botocore sends a checksum with each upload, which S3 compares before it takes it.
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pipeline.artifacts.patience import Forbidden, ask, wait_for
 from pipeline.errors import StoreError
-from pipeline.remote import VERSIONS
+from pipeline.sources.remote import VERSIONS
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pipeline.errors import StoreError
-from pipeline.remote import OF_THIS_DISK
+from pipeline.sources.remote import OF_THIS_DISK
 
 Answer = TypeVar("Answer")
 

@@ -14,7 +14,7 @@ from pipeline.documents import LONGEST, STRING, Found, Rejection, Remark, Rows
 from pipeline.places import Places
 from pipeline.readers._encodings import Encoding, chosen, is_utf8, original, recoded
 from pipeline.sources import Source, blocks_of, size_of
-from pipeline.unpacking import packed_as
+from pipeline.sources.unpacking import packed_as
 
 SUFFIXES = (".txt", ".md", ".markdown", ".rst")
 

@@ -20,22 +20,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import looking
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
 from pipeline.documents import LONGEST, STRING
 from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError, StoreError
-from pipeline.looking import Held, Look, between
-from pipeline.parts import Parts, mixed, place, unified
-from pipeline.planned import PACK, Cut, Kinds, Planned, Task
+from pipeline.ingesting import hashing
+from pipeline.ingesting.hashing import Held, Look, between
+from pipeline.ingesting.parts import Parts, mixed, place, unified
+from pipeline.ingesting.plan import opened, plan
+from pipeline.ingesting.reading import documents
+from pipeline.ingesting.texts_at_once import texts_at_once
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
-from pipeline.reading import documents
-from pipeline.remote import RemoteSource, fetched
 from pipeline.run import Run, versions
-from pipeline.source_plan import opened, plan
 from pipeline.sources import Source, ensure_unchanged
-from pipeline.texts_at_once import texts_at_once
+from pipeline.sources.planned import PACK, Cut, Kinds, Planned, Task
+from pipeline.sources.remote import RemoteSource, fetched
 from pipeline.timing import phase
 
 VERSION = 7  # of what the stage and the readers make of a source; it enters the fingerprint
@@ -71,7 +71,7 @@ def ingest(
 
     A source is a path, a database's URL, or a mapping `{path: ..., format: ..., text_column: ..., ...}` with settings of its
     own, among them those of its reader. With `chat_by` and `role_column` rows are turns of conversations: see
-    `pipeline.threads`. The columns that are named for all sources are the tables': pages and text files beside
+    `pipeline.ingesting.threads`. The columns that are named for all sources are the tables': pages and text files beside
     them have their own. Raises `SourceError` for what cannot be read at all, `RecipeError` with every wrong setting.
     """
     shared = {
@@ -257,7 +257,7 @@ def _write_sources(draft: Draft, planned: Planned, folder: Path) -> None:
         pq.ParquetWriter(temporary, SOURCES, compression="zstd") as file,
     ):
         for some in _groups(len(planned.packs), ROW_GROUP // PACK):
-            found = pa.concat_tables(looking.table(folder, number) for number in some).combine_chunks()
+            found = pa.concat_tables(hashing.table(folder, number) for number in some).combine_chunks()
             columns = [*found.columns[:-1], settings.take(found["kind"])]
             file.write_table(pa.table(columns, schema=SOURCES))
 

@@ -21,14 +21,14 @@ import pyarrow.parquet as pq
 from pipeline.artifacts import Artifact, Draft, Identity, canonical, read_schema, read_shard, remembered
 from pipeline.documents import Rejection, Remark
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.parts import Parts, place, unified
+from pipeline.ingesting.parts import Parts, place, unified
+from pipeline.ingesting.reading import documents
+from pipeline.ingesting.settings import ARCHIVE, resettled
 from pipeline.readers import format_of
-from pipeline.reading import documents
 from pipeline.rejections import Frame, Mended, Raw, frames
 from pipeline.run import Run, versions
-from pipeline.source_settings import ARCHIVE, resettled
 from pipeline.sources import Source
-from pipeline.unpacking import packed_as, packing
+from pipeline.sources.unpacking import packed_as, packing
 
 VERSION = 1  # of what the stage does; it enters the fingerprint
 CELLS = ("parquet", "database", "live_database", "sql_dump")  # formats whose rows may have been kept as JSON

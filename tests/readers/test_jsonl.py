@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.conversations.shapes import ALPACA, PAIRS
 from pipeline.documents import FULL_MESSAGES, MESSAGES, Rejection, Remark, Rows
-from pipeline.forming import form
+from pipeline.ingesting.forming import form
 from pipeline.readers.jsonl import jsonl, pieces, sniff
 from pipeline.sources import Source
 

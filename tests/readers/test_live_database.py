@@ -23,11 +23,11 @@ from pipeline.cli import main
 from pipeline.documents import STRING, Rejection, Rows
 from pipeline.engine.local import Local
 from pipeline.errors import SourceError
+from pipeline.ingesting.plan import default_name
 from pipeline.readers.live_database import answers, live_database, mysql, postgresql
 from pipeline.readers.live_database.address import address, live_source
 from pipeline.readers.live_database.spool import Digest, scratch
 from pipeline.run import Run
-from pipeline.source_plan import default_name
 from pipeline.stages.ingest import ingest
 from pipeline.tables import Column, Table, facts, suggestion, tables_of
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.documents import Rejection, Remark, Rows
-from pipeline.forming import form
+from pipeline.ingesting.forming import form
 from pipeline.readers import parquet as module
 from pipeline.readers.parquet import parquet, sniff
 from pipeline.sources import Source

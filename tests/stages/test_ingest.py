@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import parts
 from pipeline.artifacts import Store
 from pipeline.documents import Remark, Rows
 from pipeline.engine.local import Local
 from pipeline.errors import RecipeError, SourceError, UsageError
+from pipeline.ingesting import parts
+from pipeline.ingesting.plan import default_name
 from pipeline.run import Run, Silent
-from pipeline.source_plan import default_name
 from pipeline.sources import Source, content_hash
 from pipeline.stages import ingest as stage
 from pipeline.stages.ingest import ingest

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline import parts
 from pipeline.artifacts import Store
 from pipeline.documents import Rows
 from pipeline.engine.local import Local
-from pipeline.parts import Parts
+from pipeline.ingesting import parts
+from pipeline.ingesting.parts import Parts
 from pipeline.readers.text import at_once, text
 from pipeline.run import Run
 from pipeline.sources import Source
@@ -45,7 +45,7 @@ def facts(artifact):
 def test_texts_at_once_make_the_artifact_of_texts_one_by_one(tmp_path, notes, monkeypatch, shard):
     monkeypatch.setattr(parts, "SHARD_BYTES", shard)
     at_once_ = made(tmp_path, notes, "one")
-    monkeypatch.setattr("pipeline.looking.SMALL", -1)
+    monkeypatch.setattr("pipeline.ingesting.hashing.SMALL", -1)
     assert facts(made(tmp_path, notes, "two")) == facts(at_once_)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pipeline.sources import Source, open_bytes, open_stored
-from pipeline.unpacking import PACKED, STEP, packed_as
+from pipeline.sources.unpacking import PACKED, STEP, packed_as
 
 MAGIC = PACKED[".gz"]
 BEGINNING = b"WARC/"

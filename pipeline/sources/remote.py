@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from pipeline.data_sets import bookkeeping
 from pipeline.errors import SourceError
-from pipeline.folders import is_hidden, static_root
 from pipeline.sources import Source, printable
-from pipeline.walking import CARD_BYTES
+from pipeline.sources.data_sets import bookkeeping
+from pipeline.sources.folders import is_hidden, static_root
+from pipeline.sources.walking import CARD_BYTES
 
 DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 PLAIN = {"client_kwargs": {"auto_decompress": False}, "headers": {"Accept-Encoding": "identity"}}  # a web file as it lies there

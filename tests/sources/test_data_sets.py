@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.artifacts import Store
-from pipeline.data_sets import ATTRIBUTES, bookkeeping
 from pipeline.engine.local import Local
+from pipeline.ingesting.plan import plan
 from pipeline.run import Run
-from pipeline.source_plan import plan
+from pipeline.sources.data_sets import ATTRIBUTES, bookkeeping
 from pipeline.stages.ingest import ingest
 
 TEXTS = ["The mill stands by the river.", "The road goes past it.", "Nobody lives there."]

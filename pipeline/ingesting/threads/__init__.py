@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.documents import Found, Rows
+from pipeline.ingesting.threads.nesting import nested
+from pipeline.ingesting.threads.spill import Spill
+from pipeline.ingesting.threads.turns import Columns, turns
 from pipeline.sources import Source
-from pipeline.threads.nesting import nested
-from pipeline.threads.spill import Spill
-from pipeline.threads.turns import Columns, turns
 
 
 def threads(

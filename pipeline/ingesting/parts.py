@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipeline.artifacts import atomic, canonical
 from pipeline.documents import FULL_MESSAGES, MESSAGES, REJECTED, REMARKS, STRING, Rejection, Remark, kind_of
 from pipeline.errors import SourceError, StoreError
-from pipeline.forming import as_text
+from pipeline.ingesting.forming import as_text
 from pipeline.sources import Source
 from pipeline.timing import timed
 from pipeline.writing import write_parquet

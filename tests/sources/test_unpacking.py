@@ -16,13 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import unpacking
 from pipeline.errors import SourceError
 from pipeline.readers import format_of
 from pipeline.readers.html import html
 from pipeline.readers.jsonl import jsonl
-from pipeline.sources import Source, blocks_of, head, open_bytes
-from pipeline.unpacking import PACKED, Unpacked
+from pipeline.sources import Source, blocks_of, head, open_bytes, unpacking
+from pipeline.sources.unpacking import PACKED, Unpacked
 
 PACK = {
     ".gz": gzip.compress,

@@ -9,12 +9,12 @@ import pyarrow as pa
 from pipeline.conversations.settle import Repaired
 from pipeline.documents import STRING, Found, Rejection, Remark, Rows
 from pipeline.errors import SourceError
-from pipeline.forming import form, no_column
+from pipeline.ingesting.forming import form, no_column
+from pipeline.ingesting.settings import OF_THREADS, ROW_FIELDS
+from pipeline.ingesting.threads import threads
 from pipeline.places import unlabelled
 from pipeline.readers import reader
-from pipeline.source_settings import OF_THREADS, ROW_FIELDS
 from pipeline.sources import Source, small_file
-from pipeline.threads import threads
 from pipeline.timing import timed, timed_each
 
 RAGGED = ("jsonl",)  # formats whose rows need not have the same columns

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents import STRING, Rejection, Rows
-from pipeline.forming import as_text, column_of, rejections, text_of
+from pipeline.ingesting.forming import as_text, column_of, rejections, text_of
 from pipeline.sources import Source
 
 MARK = "\ue000"  # no column of a source begins with a private-use character

@@ -1,4 +1,4 @@
-"""What the user named as sources -> each file and its format, with its settings as `source_settings` checks them."""
+"""What the user named as sources -> each file and its format, with its settings as `settings` checks them."""
 
 import os
 import re
@@ -8,17 +8,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.archives import is_archive, members
 from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError, UsageError
-from pipeline.folders import Folder, folder
-from pipeline.planned import Kind, Kinds, Planned, Row, below_folder, packed
+from pipeline.ingesting.settings import ARCHIVE, NO_ROWS, ROW_FIELDS, Settings, for_pages, meant, of_no_use, settings_for
 from pipeline.readers import columns, format_of, format_of_suffix, formats, reader
 from pipeline.readers.live_database.address import live_source
 from pipeline.recipe import Fields, check
-from pipeline.remote import remote_sources, shown
-from pipeline.source_settings import ARCHIVE, NO_ROWS, ROW_FIELDS, Settings, for_pages, meant, of_no_use, settings_for
 from pipeline.sources import Source, collision, expand, small_file, suffix
+from pipeline.sources.archives import is_archive, members
+from pipeline.sources.folders import Folder, folder
+from pipeline.sources.planned import Kind, Kinds, Planned, Row, below_folder, packed
+from pipeline.sources.remote import remote_sources, shown
 
 OF_MANY = ("database", "live_database", "sql_dump")  # formats of which one source may hold several tables
 SOURCE: Fields = {"path": (str, ...), "format": (str | None, None)}

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.documents import STRING
-from pipeline.threads.turns import THREAD
+from pipeline.ingesting.threads.turns import THREAD
 
 MOST_HELD = 64 << 20  # bytes
 PARTS = 64

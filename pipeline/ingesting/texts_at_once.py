@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.documents import BINARY, STRING, schema
-from pipeline.looking import Held
-from pipeline.planned import Kinds
+from pipeline.ingesting.hashing import Held
 from pipeline.readers.text import at_once
+from pipeline.sources.planned import Kinds
 from pipeline.timing import timed
 
 OFFSETS = 24  # bytes of a document in memory beside its id, its text and its source

@@ -2,6 +2,10 @@
 
 A document's id begins with its source's name, so the name must not change when the data moves to another machine: it is the
 last part of what was named (`pages`, `posts.csv`), and for a folder or glob the path below it (`pages/2024/foo.html`).
+
+Reading order: this file (a source), `folders` and `walking` (a path, folder or glob -> files), `data_sets` (files that only
+tell of others), `unpacking` and `archives` (packed files, members), `remote` (files elsewhere), `planned` (sources by the
+million).
 """
 
 import hashlib
@@ -15,8 +19,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pipeline.errors import SourceError
-from pipeline.folders import find
-from pipeline.unpacking import PACKED, Unpacked, packed_as, packing
+from pipeline.sources.folders import find
+from pipeline.sources.unpacking import PACKED, Unpacked, packed_as, packing
 
 COMPRESSED = tuple(PACKED)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

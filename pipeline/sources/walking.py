@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from pipeline.data_sets import ASKING, ATTRIBUTES, documents_of, in_folder
+from pipeline.sources.data_sets import ASKING, ATTRIBUTES, documents_of, in_folder
 
 NOT_PLAIN = "no plain file, but a link to nothing, a pipe or a device"
 LEADS_OUT = "a link that leads out of the folder. Name what it leads to as a source of its own"

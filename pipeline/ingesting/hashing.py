@@ -23,10 +23,10 @@ import pyarrow as pa
 
 from pipeline.artifacts import atomic, canonical
 from pipeline.documents import STRING
-from pipeline.planned import PACK, Kind, Kinds, Pack, unpacked
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.sources import Source, hashed, hashed_at_once, size_of
-from pipeline.unpacking import ANY
+from pipeline.sources.planned import PACK, Kind, Kinds, Pack, unpacked
+from pipeline.sources.unpacking import ANY
 
 LOOKED_AT_WHOLE = ("database", "live_database")  # formats of which more is hashed than the file, or no file
 SMALL = 16 << 10  # bytes of a text that is kept: a pack of 1024 has 16 MiB

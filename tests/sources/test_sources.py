@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.documents import Rejection
 from pipeline.errors import RecipeError, SourceError
+from pipeline.ingesting.plan import plan, problems_of_sources
 from pipeline.readers import columns, format_of, formats, modules, reader
 from pipeline.readers.foreign import foreign
-from pipeline.source_plan import plan, problems_of_sources
 from pipeline.sources import Source, content_hash, expand, head, open_bytes
-from pipeline.walking import NOT_PLAIN
+from pipeline.sources.walking import NOT_PLAIN
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.conversations.settle import Repaired
 from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rows, ledger, ledger_schema, schema
 from pipeline.errors import SourceError
-from pipeline.forming import form
+from pipeline.ingesting.forming import form
 from pipeline.sources import Source
 
 SOURCE = Source("posts.csv", "/data/posts.csv", "csv")

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from pipeline.conversations.turns import ROLES
 from pipeline.documents import MESSAGES, STRING, Rejection, Rows
-from pipeline.forming import as_json
+from pipeline.ingesting.forming import as_json
+from pipeline.ingesting.threads.turns import CONTENT, ORDER, PLACE, ROLE, THREAD, TURN, Columns
 from pipeline.places import Places
-from pipeline.threads.turns import CONTENT, ORDER, PLACE, ROLE, THREAD, TURN, Columns
 
 MOST_ROWS = 10_000
 INTEGER, NUMBER = r"^-?\d{1,18}$", r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"

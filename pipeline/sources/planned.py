@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from pipeline.folders import Folder
 from pipeline.sources import Source, printable
+from pipeline.sources.folders import Folder
 
 PACK = 1024  # sources
 Settings = dict[str, Any]

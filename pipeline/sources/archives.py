@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 from pipeline.documents import Rejection
 from pipeline.errors import SourceError
 from pipeline.sources import Source, open_bytes, open_stored, printable, suffix
-from pipeline.unpacking import RATIO, SMALL
+from pipeline.sources.unpacking import RATIO, SMALL
 
 ZIP = (".zip",)
 TAR = (".tar", ".tgz", ".txz")

@@ -19,9 +19,9 @@ import pytest
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.errors import SourceError, StoreError
-from pipeline.remote import RemoteSource, remote_sources, shown
+from pipeline.ingesting.plan import plan
 from pipeline.run import Run
-from pipeline.source_plan import plan
+from pipeline.sources.remote import RemoteSource, remote_sources, shown
 from pipeline.stages.ingest import ingest
 from pipeline.tables import Column, Table, suggestion, tables_of
 
@@ -100,7 +100,7 @@ class Full:
 
 
 def test_a_full_disk_is_told_as_such(run, monkeypatch):
-    monkeypatch.setattr("pipeline.remote._system", lambda url: (Full(), url))
+    monkeypatch.setattr("pipeline.sources.remote._system", lambda url: (Full(), url))
     with pytest.raises(StoreError, match=r"cannot write \(No space left on device\)"):
         ingest(["https://example.org/a.csv"], "a", run)
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.planned import Cut
-from pipeline.source_plan import plan
+from pipeline.ingesting.plan import plan
 from pipeline.sources import expand
+from pipeline.sources.planned import Cut
 
 
 def test_a_folders_files_take_a_few_bytes_each(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import SourceError
-from pipeline.walking import Fate, fate_of, home_of, walked
+from pipeline.sources.walking import Fate, fate_of, home_of, walked
 
 
 class Found(NamedTuple):

@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import archives
-from pipeline.archives import is_archive, members
 from pipeline.documents import Rejection
 from pipeline.errors import SourceError
-from pipeline.sources import Source, open_bytes, open_stored
+from pipeline.sources import Source, archives, open_bytes, open_stored
+from pipeline.sources.archives import is_archive, members
 
 PACK = {
     ".tar": bytes,
@@ -200,7 +199,7 @@ def test_a_large_member_of_a_tar_is_read_from_the_archive(tmp_path, monkeypatch)
 
 MEASURED = """
 import json, resource, sys
-from pipeline.archives import members
+from pipeline.sources.archives import members
 from pipeline.sources import Source, blocks_of
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 size = sum(len(block) for member in members(Source("z", sys.argv[1])) for block in blocks_of(member, 1 << 20))

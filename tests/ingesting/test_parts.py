@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, schema
-from pipeline.parts import place, unified
+from pipeline.ingesting.parts import place, unified
 
 NARROW, FULL = schema("chat"), schema("chat", messages=FULL_MESSAGES)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data_sets import ATTRIBUTES, SAVED
-from pipeline.folders import Folder
-from pipeline.walking import PLAIN, walked
+from pipeline.sources.data_sets import ATTRIBUTES, SAVED
+from pipeline.sources.folders import Folder
+from pipeline.sources.walking import PLAIN, walked
 
 NAMES = st.text("ab-.é中", min_size=1, max_size=3).filter(lambda name: not name.startswith("."))
 PATHS = st.sets(st.lists(NAMES, min_size=1, max_size=3).map("/".join), max_size=12)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.documents import Rejection, Remark, Rows
 from pipeline.errors import SourceError
+from pipeline.ingesting.threads import spill, threads
 from pipeline.sources import Source
-from pipeline.threads import spill, threads
 
 SOURCE = Source("a.csv", "a.csv", "csv")
 
