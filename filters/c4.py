@@ -18,7 +18,6 @@ from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
-import polars as pl
 from pydantic import Field
 
 from filters import kernels
@@ -147,6 +146,8 @@ def _substrings(texts: Texts, starts: kernels.Ints) -> kernels.Bytes:
 
 def _found(texts: Texts, phrases: list[str]) -> tuple[kernels.Ints, kernels.Ints]:
     """Find phrases whatever the case of ASCII letters: the text of each and its first byte in the buffer."""
+    import polars as pl
+
     series = pl.Series(pl.from_arrow(kernels.as_utf8(texts)))
     starts = series.str.find_many(phrases, ascii_case_insensitive=True)
     text = np.repeat(np.arange(len(series)), starts.list.len().to_numpy())

@@ -8,10 +8,9 @@ are not held up. A huge text is looked at in pieces, if there are characters tha
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import regex
 
@@ -20,6 +19,9 @@ from filters.kernels import pieces
 from filters.kinds import Spans, Texts
 from filters.regexes.barriers import barriers
 from filters.regexes.loose import loose
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def problem(pattern: str) -> str | None:
@@ -116,9 +118,11 @@ def _matches(pattern: regex.Pattern[str], text: str, seconds: float) -> list[tup
 
 def _candidates(texts: Texts, patterns: Sequence[str], ignore_case: bool) -> Iterable[list[int]]:
     """Return, for each pattern, the texts that may hold a match: those that one of all loose patterns hits, then its own."""
-    if not len(texts) or not _is_utf8(texts):
+    if not patterns or not len(texts) or not _is_utf8(texts):
         return [list(range(len(texts)))] * len(patterns)
     loosened = [loose(pattern, ignore_case) for pattern in patterns]
+    import polars as pl  # 0.1 s, and most texts are searched for no pattern
+
     series = pl.Series(pl.from_arrow(texts))
     rows = np.arange(len(texts))
     if len(patterns) > 1 and None not in loosened:
@@ -127,7 +131,7 @@ def _candidates(texts: Texts, patterns: Sequence[str], ignore_case: bool) -> Ite
     return ([int(row) for row in (rows if pattern is None else _hit(series, pattern, rows))] for pattern in loosened)
 
 
-def _hit(series: pl.Series, pattern: str, rows: kernels.Ints) -> kernels.Ints:
+def _hit(series: "pl.Series", pattern: str, rows: kernels.Ints) -> kernels.Ints:
     """Return the rows of the texts that a loose pattern hits: all, where it is too large to be used."""
     hit: kernels.Ints = rows[series.str.contains(pattern, strict=False).fill_null(True).to_numpy()]
     return hit

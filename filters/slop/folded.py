@@ -6,7 +6,6 @@ A huge text is folded in pieces, if there are marks that stand in no substring a
 import re
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from filters import kernels, regexes
@@ -80,6 +79,8 @@ def _substrings(texts: Texts, substrings: list[str]) -> Matches:
     """Find substrings by Aho-Corasick: first which texts hold any, then where."""
     if not substrings or not len(texts):
         return joined()
+    import polars as pl
+
     series = pl.Series(pl.from_arrow(kernels.as_utf8(texts)))
     rows = np.flatnonzero(series.str.contains_any(substrings).to_numpy())
     hit = series.gather(rows)
