@@ -72,7 +72,7 @@ def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
         for place, path in zip(places, artifact.files("documents"), strict=True):
             documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(path)])
             texts, offsets, _ = flat_text(documents)
-            near_duplicates.write_keys(texts, offsets, place)
+            near_duplicates.write_keys([near_duplicates.near_keys(texts, offsets)], place)
             ids.append(near_duplicates.hashed(one_chunk(documents["id"])))
         groups = near_duplicates.near(places, SIMILARITY, places[0].parent)
     return near_duplicates.held_out(np.concatenate(ids), groups, share)

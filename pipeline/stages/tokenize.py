@@ -318,10 +318,10 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
             removed += batch.removed
             with timed("write", batch.tokens.ids.nbytes):
                 writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
+            if plan.near:
+                with timed("near keys", batch.documents.nbytes):
+                    writer.write_near(batch.documents)
             edits.append(truncated(batch, lost))
-    if plan.near:
-        with timed("near keys"):
-            writer.write_near(columns)
     entries = pa.concat_tables(removed)
     write_parquet(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
     if lost["documents"]:

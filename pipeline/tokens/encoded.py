@@ -32,12 +32,12 @@ class ShardWriter:
     """Writes a shard's folder, a batch of documents at a time. Enter it with `with`."""
 
     def __init__(self, folder: Path, *, near: bool) -> None:
-        self.folder, self._near = folder, near
+        self.folder = folder
         self._spill = SpillWriter(folder)
         self._pieces = [np.zeros((3, 0), np.int32)]
         self._ids = [pa.array([], pa.large_string())]
         self._hashes = [np.zeros((2, 0), np.uint64)]
-        self._texts: list[pa.Table] = []
+        self._keys = [split.near_keys(pa.array([], pa.large_string()), np.zeros(1, np.int64))] if near else []
         self.documents = 0
 
     def __enter__(self) -> "ShardWriter":
@@ -50,6 +50,8 @@ class ShardWriter:
             return
         save(np.concatenate(self._pieces, axis=1), self.folder / "pieces.npy")
         save(np.concatenate(self._hashes, axis=1), self.folder / "hashes.npy")
+        if self._keys:
+            split.write_keys(self._keys, self.folder / split.NEAR)
         with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
             file.write_batch(pa.record_batch([pa.concat_arrays(self._ids)], schema=IDS))
 
@@ -61,15 +63,11 @@ class ShardWriter:
         ids, sources = (one_chunk(documents[name]) for name in ("id", "source"))
         self._ids.append(ids)
         self._hashes.append(np.stack([split.hashed(ids), split.hashed(sources)]))
-        if self._near:
-            self._texts.append(documents)
         self.documents += documents.num_rows
 
-    def write_near(self, schema: pa.Schema) -> None:
-        """Write what near duplicates among all documents are found by."""
-        documents = pa.concat_tables([schema.empty_table(), *self._texts])
-        texts, offsets, _ = flat_text(documents)
-        split.write_keys(texts, offsets, self.folder / split.NEAR)
+    def write_near(self, documents: pa.Table) -> None:
+        """Append what near duplicates of these documents are found by."""
+        self._keys.append(split.near_keys(*flat_text(documents)[:2]))
 
 
 IDS = pa.schema([pa.field("id", pa.large_string())])

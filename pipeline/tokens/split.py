@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,15 +37,25 @@ Numbers = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
 
 
-def write_keys(texts: pa.LargeStringArray, offsets: Offsets, place: Path) -> None:
-    """Write what the search for near duplicates needs of a shard's documents: bucket keys, and the sets of their shingles."""
+class Near(NamedTuple):
+    """What near duplicates among some documents are found by: `uint64[documents, bands]`, and the sets of their shingles."""
+
+    keys: Hashes
+    sizes: Ints
+    hashes: Hashes
+
+
+def near_keys(texts: pa.LargeStringArray, offsets: Offsets) -> Near:
+    """Return bucket keys and shingles of some documents."""
     found = shingles(texts, offsets)
-    for name, array in (
-        ("keys", np.ascontiguousarray(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS).T)),
-        ("sizes", np.diff(found.offsets)),
-        ("hashes", found.hashes),
-    ):
-        save(array, _file(place, name))
+    return Near(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS), np.diff(found.offsets), found.hashes)
+
+
+def write_keys(parts: Sequence[Near], place: Path) -> None:
+    """Write what the search for near duplicates needs of a shard's documents, which come in one part or several."""
+    for name, arrays in zip(Near._fields, zip(*parts, strict=True), strict=True):
+        whole = np.concatenate(arrays)
+        save(np.ascontiguousarray(whole.T) if name == "keys" else whole, _file(place, name))
 
 
 def near(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Int32s:
