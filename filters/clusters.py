@@ -111,21 +111,59 @@ def connect_numbered(members: Numbers, sizes: Numbers, number: Numbers, parent: 
 
 
 @kernel
-def connect_alike(members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, parent: Ints) -> None:
+def connect_alike(
+    members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, parent: Ints, split: Scalar = 0
+) -> None:
     """Connect in `parent` those members of each bucket that are alike, or that others which are alike lead to.
 
-    Bucket k is `members[bounds[k]:bounds[k + 1]]`, document i has the set `hashes[offsets[i]:offsets[i + 1]]`.
+    Bucket k is `members[bounds[k]:bounds[k + 1]]`, document i has the set `hashes[offsets[i]:offsets[i + 1]]`. With a `split`
+    only documents before it are compared with those from it on. Members that are connected already stand in one list, and none
+    of them is looked at again by those that are connected with them.
     """
-    bits = outlines(hashes, offsets)
+    bits, most = outlines(hashes, offsets), np.int64(0)
     for bucket in range(len(bounds) - 1):
-        for at in range(bounds[bucket] + 1, bounds[bucket + 1]):
-            for before in range(bounds[bucket], at):
-                one, other = members[before], members[at]
-                a, b = _root(parent, one), _root(parent, other)
-                if a == b or _far(bits, offsets, one, other, threshold):
+        most = max(most, bounds[bucket + 1] - bounds[bucket])
+    heads, tails, following = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    for bucket in range(len(bounds) - 1):
+        own, lists = members[bounds[bucket] : bounds[bucket + 1]], 0
+        for at in range(len(own)):
+            head, tail, number = at, at, 0
+            following[at] = -1
+            while number < lists:
+                if not _reaches(own, at, heads[number], following, bits, hashes, offsets, threshold, parent, split):
+                    number += 1
                     continue
-                if jaccard(hashes, offsets, one, other, threshold) >= threshold:
-                    parent[max(a, b)] = min(a, b)
+                following[tail], tail, lists = heads[number], tails[number], lists - 1
+                heads[number], tails[number] = heads[lists], tails[lists]
+            heads[lists], tails[lists], lists = head, tail, lists + 1
+
+
+@part
+def _reaches(
+    own: Ints,
+    at: int,
+    before: int,
+    following: Ints,
+    bits: Hashes,
+    hashes: Hashes,
+    offsets: Ints,
+    threshold: float,
+    parent: Ints,
+    split: Scalar,
+) -> bool:
+    """Say whether a member is connected with those of a list, or has now been, as one of them is like it."""
+    one, a, b = int(own[at]), _root(parent, own[at]), _root(parent, own[before])
+    if a == b:
+        return True
+    while before >= 0:
+        other = int(own[before])
+        apart = split and (one < split) == (other < split)
+        near = not apart and not _far(bits, offsets, one, other, threshold)
+        if near and jaccard(hashes, offsets, one, other, threshold) >= threshold:
+            parent[max(a, b)] = min(a, b)
+            return True
+        before = int(following[before])
+    return False
 
 
 @kernel
@@ -215,25 +253,28 @@ def _far(bits: Hashes, offsets: Ints, a: Scalar, b: Scalar, threshold: Scalar) -
 
 @kernel
 def survivors(
-    buckets_: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, fixed: Flags
-) -> tuple[Ints, Values]:
+    buckets_: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, looks: Ints, enters: Flags
+) -> tuple[Ints, Values, Ints]:
     """Choose the survivors among documents that stand in order of rank.
 
     Document i is in the buckets `buckets_[bounds[i]:bounds[i + 1]]`, numbered from 0, and has the set
-    `hashes[offsets[i]:offsets[i + 1]]`. It is compared with the survivors that share a bucket with it, in the order of its
-    buckets and of rank, and goes for the first that is near enough. Returns the survivor that each document goes for (-1: it
-    stays), and their similarity. Documents with `fixed[i]` stay in any case.
+    `hashes[offsets[i]:offsets[i + 1]]`. It is compared with the survivors that share one of its first `looks[i]` buckets, in
+    the order of its buckets and of rank, and goes for the first that is near enough; else, if it `enters`, it survives.
+
+    Returns the survivor that each document goes for (-1: it stays), their similarity, and in which of the document's buckets,
+    counted from 0, the survivor was found.
     """
     documents = len(bounds) - 1
     twin, similarity = np.full(documents, -1, dtype=np.int64), np.zeros(documents, dtype=np.float64)
+    place = np.full(documents, -1, dtype=np.int64)
     bits = outlines(hashes, offsets)
     first = np.full(max(0, buckets_.max()) + 1 if len(buckets_) else 0, -1, dtype=np.int64)
     last = first.copy()
     entry, following, entries = np.empty(len(buckets_), dtype=np.int64), np.full(len(buckets_), -1, dtype=np.int64), 0
     compared = np.full(documents, -1, dtype=np.int64)
     for document in range(documents):
-        for at in range(bounds[document], bounds[document + 1]):
-            other = first[buckets_[at]] if not fixed[document] and twin[document] < 0 else -1
+        for at in range(bounds[document], min(bounds[document] + looks[document], bounds[document + 1])):
+            other = first[buckets_[at]] if twin[document] < 0 else -1
             while other >= 0:
                 survivor = entry[other]
                 if compared[survivor] != document:
@@ -241,10 +282,10 @@ def survivors(
                     if not _far(bits, offsets, survivor, document, threshold):
                         near = jaccard(hashes, offsets, survivor, document, threshold)
                         if near >= threshold:
-                            twin[document], similarity[document] = survivor, near
+                            twin[document], similarity[document], place[document] = survivor, near, at - bounds[document]
                             break
                 other = following[other]
-        if twin[document] < 0:
+        if twin[document] < 0 and enters[document]:
             for bucket in buckets_[bounds[document] : bounds[document + 1]]:
                 entry[entries] = document
                 if first[bucket] < 0:
@@ -252,4 +293,4 @@ def survivors(
                 else:
                     following[last[bucket]] = entries
                 last[bucket], entries = entries, entries + 1
-    return twin, similarity
+    return twin, similarity, place

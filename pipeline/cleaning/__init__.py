@@ -9,5 +9,6 @@ bounds      numbers and labels meet the recipe's bounds
 actions     spans are dropped, stripped, cut or redacted; what went is written down
 passage     a shard goes through the steps between two points where shards wait for one another
 twins       bucket keys of all shards -> verified duplicates -> for each document that goes, the twin that stays
+survivors   candidates that buckets connect -> who stays; a group that is too large for a task, block by block
 recurring   keys of all shards' lines -> those that too many documents share
 """

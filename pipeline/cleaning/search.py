@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters import clusters
 from pipeline.artifacts import read_shard, save
 from pipeline.cleaning.looking import part_of
 from pipeline.cleaning.plan import Step
 from pipeline.cleaning.tables import read
 from pipeline.documents import flat_text
 from pipeline.engine.memory import Weighed
-from pipeline.exchange import MOST, Exchange, begun, parts
+from pipeline.exchange import MOST, Exchange, begun
 from pipeline.run import Run
 
 Ints = npt.NDArray[np.int64]
@@ -93,11 +92,3 @@ def sets(step: Step, exchange: Exchange, item: tuple[Place, tuple[int, int], int
     found = step.filter.sets(texts, offsets, **step.settings)
     save(found.hashes, place.file(f"hashes-{step.number}.npy"), durable=False)
     return np.diff(found.offsets)
-
-
-def twins(exchange: Exchange, threshold: float, item: tuple[int, int]) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Choose the survivors among some candidates that stand in order of rank; return each one's twin and the similarity."""
-    own = parts.part(exchange, *item)
-    fixed = own.candidates < exchange.candidates_before(exchange.first)
-    twin, similarity = clusters.survivors(own.buckets, own.bounds, own.hashes, own.offsets, threshold, fixed)
-    return np.where(twin >= 0, own.candidates[twin], -1), similarity

@@ -13,7 +13,7 @@ Documents of the artifacts in `against` take part, stand before all others, and 
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ import pyarrow as pa
 from pipeline.artifacts import Artifact, remembered
 from pipeline.cleaning.looking import look, part_of
 from pipeline.cleaning.plan import BEST, Step, measures
-from pipeline.cleaning.search import Place, Search, sets, twins
+from pipeline.cleaning.search import Place, Search, sets
+from pipeline.cleaning.survivors import of_blocks, of_whole
 from pipeline.cleaning.tables import read, save, write
 from pipeline.documents import STRING, flat_text, ledger
 from pipeline.errors import FilterError
@@ -128,12 +129,12 @@ def _twins_of(search: Search, candidates: Int32s, run: Run) -> tuple[Ints, npt.N
     Candidates that no bucket connects, directly or through others, are no business of one task.
     """
     starts = order.write(search.exchange, _best(search, candidates))
-    places = mapped(search.exchange.file("order.npy"))
+    places, map_ = mapped(search.exchange.file("order.npy")), partial(search.map, run)
     twin, similarity = np.full(len(candidates), -1, dtype=np.int64), np.zeros(len(candidates))
     cuts = parts.cut(search.exchange, starts, run.engine.workers)
-    answers = search.map(run, partial(twins, search.exchange, search.threshold), cuts)
-    for (first, last), found in zip(cuts, answers, strict=True):
-        twin[places[first:last]], similarity[places[first:last]] = found
+    whole = map_(partial(of_whole, search.exchange, search.threshold), cuts.whole)
+    for found in chain(whole, *(of_blocks(search.exchange, search.threshold, blocks, map_) for blocks in cuts.blocks)):
+        twin[places[found.places]], similarity[places[found.places]] = found.twin, found.similarity
     return twin, similarity
 
 

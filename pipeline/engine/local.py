@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pipeline.engine.cores import one_core
 from pipeline.engine.cycles import settle
-from pipeline.engine.memory import TWO, Admission, done_and_released, in_words, needs, processes, room
+from pipeline.engine.memory import TWO, Admission, done_and_released, in_words, needs, processes, room, thrifty
 from pipeline.engine.order import in_order
 from pipeline.errors import WorkerDied
 
@@ -40,6 +40,8 @@ class Local:
     ) -> None:
         self.workers = 1 if memory and memory < TWO else workers or len(os.sched_getaffinity(0))
         self._memory, self._tell = memory, tell
+        if memory:
+            thrifty()
         self._pool: ProcessPoolExecutor | None = None
         if self.workers > 1:
             code = [f"pipeline.stages.{stage}" for stage in stages]

@@ -8,7 +8,7 @@ Reading order:
 
     buckets    keys, band by band and range by range  -> documents that share a key, and the candidates: those in any bucket
     order      buckets of all bands                   -> candidates, those connected together; the buckets of each
-    parts      the sets of the candidates             -> what a task compares
+    parts      the sets of the candidates             -> what a task compares: groups, or two blocks of one that is large
 """
 
 import json
@@ -37,9 +37,9 @@ def most_of(memory: int | None) -> int:
     """Return the bytes that a task of an exchange may hold in a run whose processes may hold so many together.
 
     >>> most_of(None), most_of(800_000_000)
-    (268435456, 100000000)
+    (268435456, 50000000)
     """
-    return MOST if memory is None else min(MOST, memory // 8)
+    return MOST if memory is None else min(MOST, memory // 16)
 
 
 @dataclass(frozen=True)

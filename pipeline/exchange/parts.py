@@ -1,4 +1,8 @@
-"""The sets of all candidates -> parts of the candidates, and what a task knows of a part: buckets and sets."""
+"""The sets of all candidates -> parts of the candidates, and what a task knows of a part: buckets and sets.
+
+A part is a group of candidates that buckets connect, or several. A group that is too large for a task is cut into blocks, in
+its order; a task is then about two of them.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -10,6 +14,8 @@ from filters import clusters
 from filters.kernels import kernel
 from pipeline.artifacts import append, atomic, reserve
 from pipeline.exchange import Exchange, Hashes, Int32s, Ints, mapped, numbers
+
+BESIDE = 64  # of each candidate, in hashes: its outline, 32 of them, its buckets, and numbers of its own
 
 
 class Part(NamedTuple):
@@ -37,21 +43,38 @@ def write_offsets(exchange: Exchange, sizes: Iterable[Ints]) -> None:
             total = ends[-1:] if len(ends) else total
 
 
-def cut(exchange: Exchange, starts: Ints, workers: int) -> list[tuple[int, int]]:
-    """Cut the order into parts: whole groups, of as many hashes as a task may hold, or a group that has more."""
+class Cuts(NamedTuple):
+    """Where the order is cut, as `(first, last)`: into whole groups, and groups that are too large into blocks."""
+
+    whole: list[tuple[int, int]]
+    blocks: list[list[tuple[int, int]]]
+
+
+def cut(exchange: Exchange, starts: Ints, workers: int) -> Cuts:
+    """Cut the order into parts of as much as a task may hold, whole groups where that can be."""
     order, offsets = mapped(exchange.file("order.npy")), numbers(exchange.file("offsets.bin"))
     sizes = _sizes(order, offsets, starts)
-    most = min(exchange.most // 16, int(offsets[-1]) // (2 * workers))
-    return [(int(starts[first]), int(starts[last])) for first, last in chunks(sizes, most)]
+    large = exchange.most // 16
+    most = min(large, int(sizes.sum()) // (2 * workers))
+    cuts = Cuts([], [])
+    for first, last in chunks(sizes, most):
+        begin, end = int(starts[first]), int(starts[last])
+        if sizes[first:last].sum() <= large or end - begin == 1:
+            cuts.whole.append((begin, end))
+        else:
+            own = order[begin:end].astype(np.int64)
+            blocks = chunks(offsets[own + 1] - offsets[own] + BESIDE, large)
+            cuts.blocks.append([(begin + one, begin + other) for one, other in blocks])
+    return cuts
 
 
 @kernel
 def _sizes(order: Int32s, offsets: Ints, starts: Ints) -> Ints:
-    """Return how many hashes the sets of each group have."""
+    """Return what each group takes, in hashes."""
     sizes = np.zeros(len(starts) - 1, dtype=np.int64)
     for group in range(len(sizes)):
         for candidate in order[starts[group] : starts[group + 1]]:
-            sizes[group] += offsets[candidate + 1] - offsets[candidate]
+            sizes[group] += offsets[candidate + 1] - offsets[candidate] + BESIDE
     return sizes
 
 
@@ -69,34 +92,57 @@ def chunks(sizes: Ints, most: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def part(exchange: Exchange, first: int, last: int) -> Part:
-    """Return a part of the order."""
-    order = mapped(exchange.file("order.npy"))[first:last].astype(np.int64)
+def standing(exchange: Exchange, first: int, last: int) -> Ints:
+    """Return the candidates of a part of the order."""
+    candidates: Ints = mapped(exchange.file("order.npy"))[first:last].astype(np.int64)
+    return candidates
+
+
+def part(exchange: Exchange, candidates: Ints) -> Part:
+    """Return what is known of some candidates."""
+    held, bounds = held_by(exchange, candidates)
+    buckets = np.unique(held, return_inverse=True)[1].astype(np.int64)
+    return Part(candidates, buckets, bounds, *_sets(exchange, candidates))
+
+
+def held_by(exchange: Exchange, candidates: Ints) -> tuple[Hashes, Ints]:
+    """Return the buckets of some candidates, counted through all bands, and where those of each begin."""
     bounds = mapped(exchange.file("bounds.npy"))
-    sizes = bounds[order + 1] - bounds[order]
+    sizes = bounds[candidates + 1] - bounds[candidates]
     own = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     held = np.empty(own[-1], dtype=np.uint64)
-    clusters.gather(numbers(exchange.file("buckets.bin")).view(np.uint64), bounds[order], sizes, held, own)
-    buckets = np.unique(held, return_inverse=True)[1].astype(np.int64)
-    return Part(order, buckets, own, *_sets(exchange, order))
+    clusters.gather(numbers(exchange.file("buckets.bin")).view(np.uint64), bounds[candidates], sizes, held, own)
+    return held, own
 
 
-def _sets(exchange: Exchange, order: Ints) -> tuple[Hashes, Ints]:
+def meeting(exchange: Exchange, earlier: Ints, later: Ints) -> tuple[Ints, Ints]:
+    """Return those of two blocks' candidates that share a bucket with one of the other block; each as places in its block."""
+    one, other = (held_by(exchange, block) for block in (earlier, later))
+    common = np.intersect1d(one[0], other[0])
+    return _in_any(*one, common), _in_any(*other, common)
+
+
+def _in_any(held: Hashes, bounds: Ints, common: Hashes) -> Ints:
+    found = np.concatenate([[0], np.cumsum(np.isin(held, common))])
+    return np.flatnonzero(np.diff(found[bounds]))
+
+
+def _sets(exchange: Exchange, candidates: Ints) -> tuple[Hashes, Ints]:
     """Read the sets of some candidates, in their order: into memory, or where that is too much into a file."""
     all_offsets = numbers(exchange.file("offsets.bin"))
-    sizes = all_offsets[order + 1] - all_offsets[order]
+    sizes = all_offsets[candidates + 1] - all_offsets[candidates]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     large = offsets[-1] > exchange.most // 16
     hashes: Hashes = np.empty(0 if large else offsets[-1], dtype=np.uint64)
     if large:
-        path = exchange.file(f"sets-{order[0]}")
+        path = exchange.file(f"sets-{candidates[0]}-{candidates[-1]}-{len(candidates)}")
         reserve(path, int(offsets[-1]) * 8)
         hashes = np.asarray(np.memmap(path, mode="r+", dtype=np.uint64))
     starts, files = exchange.candidates_before(exchange.starts()), exchange.sets()
-    sorted_ = np.argsort(order, kind="stable")
-    for number, (first, last) in enumerate(pairwise(np.searchsorted(order[sorted_], starts).tolist())):
+    sorted_ = np.argsort(candidates, kind="stable")
+    for number, (first, last) in enumerate(pairwise(np.searchsorted(candidates[sorted_], starts).tolist())):
         if first < last:
             chosen = sorted_[first:last]
-            begin = all_offsets[order[chosen]] - all_offsets[starts[number]]
+            begin = all_offsets[candidates[chosen]] - all_offsets[starts[number]]
             clusters.gather(mapped(files[number]), begin, sizes[chosen], hashes, offsets[chosen])
     return hashes, offsets

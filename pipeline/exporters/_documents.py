@@ -23,8 +23,9 @@ from pipeline.artifacts import Artifact, read_schema
 from pipeline.documents import flat_text
 from pipeline.errors import BrokenArtifact, RowsLost
 from pipeline.exporters._shards import Shards, rows_in
-from pipeline.tokens import split as near_duplicates
+from pipeline.tokens import near
 from pipeline.tokens.encoded import one_chunk
+from pipeline.tokens.split import hashed, held_out_of
 
 BATCH = 4096  # documents held at a time
 SIMILARITY = 0.5  # Jaccard, as `prep tokenize` has it by default
@@ -72,10 +73,10 @@ def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
         for place, path in zip(places, artifact.files("documents"), strict=True):
             documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(path)])
             texts, offsets, _ = flat_text(documents)
-            near_duplicates.write_keys([near_duplicates.near_keys(texts, offsets)], place)
-            ids.append(near_duplicates.hashed(one_chunk(documents["id"])))
-        groups = near_duplicates.near(places, SIMILARITY, places[0].parent)
-    return near_duplicates.held_out(np.concatenate(ids), groups, share)
+            near.write_keys([near.near_keys(texts, offsets)], place)
+            ids.append(hashed(one_chunk(documents["id"])))
+        groups = near.groups(places, SIMILARITY, places[0].parent)
+    return held_out_of(ids, groups, share)
 
 
 def write_shards(

@@ -6,7 +6,7 @@ A folder for each shard:
     pieces.npy               document, window and supervised tokens of each piece; int32[3, pieces]
     ids.arrow                the ids of its documents
     hashes.npy               hashes of id and source of each document; uint64[2, documents]
-    near.*.npy               what near duplicates are found by, where some are held out (see `split`)
+    near.*.npy               what near duplicates are found by, where some are held out (see `near`)
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ import pyarrow as pa
 from pipeline.artifacts import atomic, save
 from pipeline.documents import flat_text
 from pipeline.tokens import split
+from pipeline.tokens.near import NEAR, near_keys, write_keys
 from pipeline.tokens.packed_rows import CODES, Int32s, SpillWriter
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
@@ -37,7 +38,7 @@ class ShardWriter:
         self._pieces = [np.zeros((3, 0), np.int32)]
         self._ids = [pa.array([], pa.large_string())]
         self._hashes = [np.zeros((2, 0), np.uint64)]
-        self._keys = [split.near_keys(pa.array([], pa.large_string()), np.zeros(1, np.int64))] if near else []
+        self._keys = [near_keys(pa.array([], pa.large_string()), np.zeros(1, np.int64))] if near else []
         self.documents = 0
 
     def __enter__(self) -> "ShardWriter":
@@ -51,7 +52,7 @@ class ShardWriter:
         save(np.concatenate(self._pieces, axis=1), self.folder / "pieces.npy")
         save(np.concatenate(self._hashes, axis=1), self.folder / "hashes.npy")
         if self._keys:
-            split.write_keys(self._keys, self.folder / split.NEAR)
+            write_keys(self._keys, self.folder / NEAR)
         with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
             file.write_batch(pa.record_batch([pa.concat_arrays(self._ids)], schema=IDS))
 
@@ -67,7 +68,7 @@ class ShardWriter:
 
     def write_near(self, documents: pa.Table) -> None:
         """Append what near duplicates of these documents are found by."""
-        self._keys.append(split.near_keys(*flat_text(documents)[:2]))
+        self._keys.append(near_keys(*flat_text(documents)[:2]))
 
 
 IDS = pa.schema([pa.field("id", pa.large_string())])

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.run import Run
 from pipeline.timing import phase
-from pipeline.tokens import split
+from pipeline.tokens import near, split
 from pipeline.tokens.copies import Copies, Flags
 from pipeline.tokens.encoded import Encoded
 from pipeline.tokens.orders import concatenate, end_to_end, inverse, length_grouped, permutation
@@ -46,7 +46,7 @@ def held_out(
     shards = range(len(encoded.folders))
     groups = None
     if share > 0 and similarity is not None:
-        groups = split.near([folder / split.NEAR for folder in encoded.folders], similarity, work, run)
+        groups = near.groups([folder / near.NEAR for folder in encoded.folders], similarity, work, run)
     if share > 0 and by == "source":
         groups = split.joined(groups, np.concatenate([encoded.sources(shard) for shard in shards]))
     return split.held_out_of(map(encoded.ids, shards), groups, share)

@@ -5,28 +5,17 @@ trained or held out whole. Which of the two follows from the ids of its document
 joins it whose id hashes lower than all others', or where so much comes that the group is no longer too large to be held out.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from filters import clusters, kernels
-from filters.minhash import near_duplicates, shingles
-from pipeline.artifacts import save
-from pipeline.documents import Offsets
-from pipeline.engine.memory import Weighed
-from pipeline.exchange import Exchange, begun, buckets, mapped, most_of, order, parts
-from pipeline.run import Run
 
-BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 ID_SEED, DRAW_SEED = 0xC0AC29B7C97C50DD, 0x3F84D5B5B5470917  # digits of pi
 LARGEST = 0.1  # a group of more than so much of the validation's share is trained
-NEAR = "near"
 AT_A_TIME = 1 << 16  # documents
 ALWAYS_SMALL = 10  # documents: a group that is not too large for any set
 
@@ -35,80 +24,6 @@ Ints = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
-
-
-class Near(NamedTuple):
-    """What near duplicates among some documents are found by: `uint64[documents, bands]`, and the sets of their shingles."""
-
-    keys: Hashes
-    sizes: Ints
-    hashes: Hashes
-
-
-def near_keys(texts: pa.LargeStringArray, offsets: Offsets) -> Near:
-    """Return bucket keys and shingles of some documents."""
-    found = shingles(texts, offsets)
-    return Near(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS), np.diff(found.offsets), found.hashes)
-
-
-def write_keys(parts: Sequence[Near], place: Path) -> None:
-    """Write what the search for near duplicates needs of a shard's documents, which come in one part or several."""
-    for name, arrays in zip(Near._fields, zip(*parts, strict=True), strict=True):
-        whole = np.concatenate(arrays)
-        save(np.ascontiguousarray(whole.T) if name == "keys" else whole, _file(place, name))
-
-
-def near(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Int32s:
-    """Return for each document the least one that near duplicates lead to; `int32[documents]`, over all shards in order.
-
-    `work` is a folder for what the search writes; what it holds is bounded (see `pipeline.exchange`). Tasks are done by the
-    engine of a run, or here.
-    """
-    keys, sets = ([_file(place, name) for place in places] for name in ("keys", "chosen"))
-    exchange = begun(Exchange(work, NEAR, most=most_of(run.memory if run else None)), keys, sets)
-    starts = exchange.starts()
-    save(np.ones(starts[-1], dtype=bool), exchange.file("eligible.npy"), durable=False)
-    workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, map)
-    candidates = buckets.find(exchange, workers, map_)
-    own = list(zip(places, pairwise(exchange.candidates_before(starts).tolist()), starts.tolist(), strict=False))
-    parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), own))
-    cuts = parts.cut(exchange, order.write(exchange), workers)
-    groups = np.arange(starts[-1], dtype=np.int32)
-    for found in map_(partial(_alike, exchange, threshold), cuts):
-        groups[candidates[found[0]]] = candidates[found[1]]
-    return groups
-
-
-def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    answers = run.engine.map(Weighed(task, exchange.need), items)
-    return run.progress.track("tokenize, near duplicates", answers, len(items))
-
-
-def _choose_sets(exchange: Exchange, shard: tuple[Path, tuple[int, int], int]) -> Ints:
-    """Write the sets of a shard's candidates side by side; return their sizes."""
-    place, (first, last), start = shard
-    sizes = mapped(_file(place, "sizes"))
-    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    rows = exchange.candidates()[first:last] - start
-    to = np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64)
-    sets = np.empty(to[-1], dtype=np.uint64)
-    clusters.gather(mapped(_file(place, "hashes")), begins[rows], np.diff(to), sets, to[:-1])
-    save(sets, _file(place, "chosen"), durable=False)
-    return np.diff(to)
-
-
-def _alike(exchange: Exchange, threshold: float, item: tuple[int, int]) -> tuple[Ints, Ints]:
-    """Return some candidates, and for each the least one that near duplicates among them lead to."""
-    own = parts.part(exchange, *item)
-    many = int(own.buckets.max(initial=-1)) + 1
-    members, bounds = clusters.by_document(own.buckets, own.bounds, many)  # turned round: the candidates of each bucket
-    parent = np.arange(len(own.candidates))
-    clusters.connect_alike(members, bounds, own.hashes, own.offsets, threshold, parent)
-    return own.candidates, own.candidates[clusters.roots(parent)]
-
-
-def _file(place: Path, name: str) -> Path:
-    return place.with_name(f"{place.name}.{name}.npy")
 
 
 def joined(groups: Numbers | None, labels: Hashes) -> Int32s:

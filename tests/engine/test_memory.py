@@ -1,5 +1,9 @@
 """A bound on memory: how it is said, and how many tasks run at a time under it."""
 
+import ctypes
+import os
+import subprocess
+import sys
 import time
 from functools import partial
 from itertools import pairwise
@@ -112,6 +116,29 @@ def test_what_a_large_task_leaves_behind_goes_back_to_the_system():
     memory.release()
     assert before - memory.resident() > 50 << 20
     assert len(last) == 1000
+
+
+HELD_AFTER = """
+import numpy as np
+from pipeline.engine import memory
+from pipeline.engine.local import Local
+
+Local(1, memory={bound})
+before, small = memory.resident(), []
+for _ in range(3):
+    large = [(np.ones(500_000), small.append(np.ones(12_000))) for _ in range(50)]
+    del large
+print(max(0, memory.resident() - before - sum(array.nbytes for array in small)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="only glibc's allocator keeps large blocks so")
+@pytest.mark.parametrize(("bound", "kept"), [(None, range(100 << 20, 300 << 20)), (2 * GB, range(30 << 20))])
+def test_under_a_bound_large_blocks_go_back_to_the_system_though_small_ones_lie_between(bound, kept):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", HELD_AFTER.format(bound=bound)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert int(done.stdout) in kept
 
 
 def test_nothing_is_given_back_after_a_small_task(monkeypatch):

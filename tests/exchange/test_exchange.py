@@ -9,26 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import clusters
-from pipeline.artifacts import save
 from pipeline.errors import UsageError
-from pipeline.exchange import Exchange, begun, buckets, numbers, order, parts
+from pipeline.exchange import buckets, numbers, order, parts
 from pipeline.exchange.parts import chunks
+from tests.exchange.laid_out import exchange_of, write_sets
 
 
 def here(task, items):
     return [task(item) for item in items]
-
-
-def exchange_of(folder, keys, cuts, most):
-    """Lay out shards with these keys, `[documents][bands]`, cut at some documents."""
-    edges = sorted({0, len(keys), *cuts})
-    files = []
-    for first, last in itertools.pairwise(edges):
-        files.append(folder / f"{first:05}.keys.npy")
-        save(np.ascontiguousarray(np.array(keys[first:last], np.uint64).T), files[-1], durable=False)
-    found = begun(Exchange(folder, "x", most=most), files, [file.with_suffix(".sets") for file in files])
-    save(np.ones(len(keys), bool), found.file("eligible.npy"), durable=False)
-    return found
 
 
 KEYS = st.lists(st.tuples(*[st.sampled_from([0, 5, 1 << 63, (1 << 64) - 1, 77])] * 2), min_size=1, max_size=20)
@@ -80,14 +68,37 @@ def test_a_part_has_the_sets_of_its_candidates_whether_they_fit_or_not(tmp_path)
     for most in (1 << 20, 48):
         exchange = exchange_of(tmp_path / str(most), keys, [2], most)
         buckets.find(exchange, 1, here)
-        for file, hashes in zip(exchange.sets(), ([10, 11], [12, 13, 14]), strict=True):
-            with file.open("wb") as to:
-                np.save(to, np.array(hashes, np.uint64))
-        parts.write_offsets(exchange, [np.array([2]), np.array([1, 2])])
-        cuts = parts.cut(exchange, order.write(exchange, np.array([1, 2, 0])), 1)
-        own = parts.part(exchange, *cuts[0])
+        write_sets(exchange, [[10, 11], [], [12], [13, 14]])
+        order.write(exchange, np.array([1, 2, 0]))
+        own = parts.part(exchange, parts.standing(exchange, 0, 3))
         found.append([own.candidates.tolist(), own.hashes.tolist(), own.offsets.tolist(), own.buckets.tolist()])
     assert found[0] == found[1] == [[1, 2, 0], [12, 13, 14, 10, 11], [0, 1, 3, 5], [0, 0, 0]]
+
+
+def cuts_of(folder, most, sizes):
+    """Cut two groups, of five candidates and of two, whose sets have these sizes."""
+    exchange = exchange_of(folder, [(1,)] * 5 + [(2,)] * 2, [], most)
+    buckets.find(exchange, 1, here)
+    parts.write_offsets(exchange, [np.array(sizes)])
+    return parts.cut(exchange, order.write(exchange), 1)
+
+
+def test_a_group_that_is_too_large_for_a_task_is_cut_into_blocks(tmp_path):
+    room = 16 * 4 * parts.BESIDE
+    assert cuts_of(tmp_path / "1", room, [0] * 7) == ([(5, 7)], [[(0, 4), (4, 5)]])
+    assert cuts_of(tmp_path / "2", 2 * room, [0] * 7) == ([(0, 5), (5, 7)], [])
+
+
+def test_a_candidate_with_a_large_set_is_a_block_of_its_own(tmp_path):
+    assert cuts_of(tmp_path, 16 * 4 * parts.BESIDE, [0, 500, 0, 0, 0, 0, 0]).blocks == [[(0, 1), (1, 2), (2, 5)]]
+
+
+def test_of_two_blocks_those_meet_that_share_a_bucket(tmp_path):
+    exchange = exchange_of(tmp_path, [(1, 1), (2, 1), (2, 2), (1, 3), (9, 2)], [], 4800)
+    assert buckets.find(exchange, 1, here).tolist() == [0, 1, 2, 3, 4]
+    order.write(exchange)
+    met = parts.meeting(exchange, np.array([0, 1, 2]), np.array([3, 4]))
+    assert [rows.tolist() for rows in met] == [[0, 2], [0, 1]]
 
 
 def test_what_a_task_is_sent_does_not_grow_with_the_number_of_shards(tmp_path):

@@ -11,6 +11,7 @@ from filters.clusters import Buckets, buckets, by_document, connect, connect_ali
 
 SETS = st.lists(st.sets(st.integers(0, 9), min_size=1, max_size=8), min_size=2, max_size=9)
 GROUPS = st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=9), max_size=5)
+EVERYWHERE = np.int64(2**31 - 1)
 THRESHOLDS = st.sampled_from([0.2, 0.5, 0.55, 0.7, 1.0])
 
 
@@ -40,9 +41,9 @@ def twins_of(sets, groups, threshold, rank=None, fixed=()):
     order = np.argsort(rank)
     moved = [{int(rank[member]) for member in group} for group in groups]
     found = bucketed(moved)
-    stays = np.array([document in fixed for document in order], dtype=bool)
+    looks = np.array([0 if document in fixed else EVERYWHERE for document in order])
     own = by_document(found.members, found.offsets, len(sets))
-    place, near = survivors(*own, *packed([sets[document] for document in order]), threshold, stays)
+    place, near, _ = survivors(*own, *packed([sets[document] for document in order]), threshold, looks, looks >= 0)
     twin, similarity_ = np.full(len(sets), -1), np.zeros(len(sets))
     twin[order], similarity_[order] = np.where(place >= 0, order[place], -1), near
     return twin, similarity_
@@ -121,6 +122,21 @@ def test_a_document_that_is_fixed_stays_and_others_go_for_it():
     assert twins_of([{1, 2}, {1, 2}, {1, 2}], [{0, 1, 2}], 0.7, fixed={0, 1})[0].tolist() == [-1, -1, 0]
 
 
+def survivors_of(sets, buckets_, looks, enters):
+    bounds = np.cumsum([0, *(len(own) for own in buckets_)])
+    own = np.array([bucket for own in buckets_ for bucket in own], dtype=np.int64)
+    return survivors(own, bounds, *packed(sets), 0.7, np.array(looks), np.array(enters))
+
+
+def test_a_document_looks_only_in_as_many_of_its_buckets_as_it_is_told():
+    twin, _, bucket = survivors_of([{1, 2}, {1, 2}, {1, 2}], [[0], [1, 0], [1, 0]], [9, 1, 2], [True] * 3)
+    assert (twin.tolist(), bucket.tolist()) == ([-1, -1, 1], [-1, -1, 0])
+
+
+def test_a_document_that_does_not_enter_is_no_survivor_for_those_behind_it():
+    assert survivors_of([{1, 2}] * 2, [[0], [0]], [9, 9], [False, True])[0].tolist() == [-1, -1]
+
+
 def test_documents_that_share_no_bucket_are_never_compared():
     assert twins_of([{1, 2}, {1, 2}, {1, 2}], [{0, 1}], 0.7)[0].tolist() == [-1, 0, -1]
 
@@ -144,16 +160,26 @@ def test_a_bucket_holds_all_eligible_documents_of_a_key_in_their_order(rows):
     assert [own.tolist() for own in np.split(found.members, found.offsets[1:-1])] == (shared or [[]])
 
 
-@given(SETS, GROUPS, THRESHOLDS)
-def test_members_of_a_bucket_are_connected_where_a_chain_of_alike_ones_leads(sets, groups, threshold):
-    groups = candidates_within(groups, len(sets))
-    parent = np.arange(len(sets))
-    found = bucketed(groups)
-    connect_alike(found.members, found.offsets, *packed(sets), threshold, parent)
+def alike(sets, groups, threshold, wanted):
+    """Return the least of those that each document leads to, over wanted pairs that are alike."""
     expected = list(range(len(sets)))
-    for group in groups:
-        for one, other in combinations(sorted(group), 2):
-            if similarity(sets[one], sets[other]) >= threshold:
-                least, most = sorted((expected[one], expected[other]))
-                expected = [least if root == most else root for root in expected]
-    assert roots(parent).tolist() == expected
+    for one, other in (pair for group in groups for pair in combinations(sorted(group), 2)):
+        if wanted(one, other) and similarity(sets[one], sets[other]) >= threshold:
+            least, most = sorted((expected[one], expected[other]))
+            expected = [least if root == most else root for root in expected]
+    return expected
+
+
+@given(SETS, GROUPS, THRESHOLDS, st.integers(0, 9))
+def test_members_of_a_bucket_are_connected_where_a_chain_of_alike_ones_leads(sets, groups, threshold, split):
+    groups, parent = candidates_within(groups, len(sets)), np.arange(len(sets))
+    found = bucketed(groups)
+    connect_alike(found.members, found.offsets, *packed(sets), threshold, parent, split)
+    across = lambda one, other: not split or one < split <= other
+    assert roots(parent).tolist() == alike(sets, groups, threshold, across)
+
+
+def test_documents_that_are_connected_from_the_start_stay_so():
+    found, parent = bucketed([{0, 1, 2, 3}]), np.array([0, 0, 2, 3])
+    connect_alike(found.members, found.offsets, *packed([{1}, {2}, {2}, {9}]), 1.0, parent)
+    assert roots(parent).tolist() == [0, 0, 0, 3]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.run import Run
-from pipeline.tokens.split import hashed, held_out, held_out_of, joined, near, near_keys, write_keys
+from pipeline.tokens.near import groups, near_keys, write_keys
+from pipeline.tokens.split import hashed, held_out, held_out_of, joined
 
 
 def ids(*names):
@@ -20,7 +21,7 @@ def groups_of(tmp_path, *shards, threshold=0.5, memory=None):
     places = [tmp_path / f"{number:05}" for number in range(len(shards))]
     for place, texts in zip(places, shards, strict=True):
         write_keys([near_keys(pa.array(texts, pa.large_string()), np.arange(len(texts) + 1))], place)
-    return near(places, threshold, tmp_path / "work", Run(Store(tmp_path), Local(1), memory=memory)).tolist()
+    return groups(places, threshold, tmp_path / "work", Run(Store(tmp_path), Local(1), memory=memory)).tolist()
 
 
 WORDS = [f"word{number}" for number in range(60)]

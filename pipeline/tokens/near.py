@@ -1,0 +1,147 @@
+"""Documents -> groups of those that near duplicates lead to one another, so that none of them is held out without the others.
+
+Buckets and parts are those of `pipeline.exchange`. In each part those candidates are connected that are alike; of a group that
+is too large for a task, first those of each block among themselves, and then those of any two blocks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, combinations, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters import clusters
+from filters.minhash import near_duplicates, shingles
+from pipeline.artifacts import save
+from pipeline.documents import Offsets
+from pipeline.engine.memory import Weighed
+from pipeline.exchange import Exchange, Hashes, Int32s, Ints, begun, buckets, mapped, most_of, order, parts
+from pipeline.run import Run
+
+BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
+NEAR = "near"
+
+Numbers = npt.NDArray[np.integer[Any]]
+Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+
+
+class Near(NamedTuple):
+    """What near duplicates among some documents are found by: `uint64[documents, bands]`, and the sets of their shingles."""
+
+    keys: Hashes
+    sizes: Ints
+    hashes: Hashes
+
+
+def near_keys(texts: pa.LargeStringArray, offsets: Offsets) -> Near:
+    """Return bucket keys and shingles of some documents."""
+    found = shingles(texts, offsets)
+    return Near(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS), np.diff(found.offsets), found.hashes)
+
+
+def write_keys(parts: Sequence[Near], place: Path) -> None:
+    """Write what the search for near duplicates needs of a shard's documents, which come in one part or several."""
+    for name, arrays in zip(Near._fields, zip(*parts, strict=True), strict=True):
+        whole = np.concatenate(arrays)
+        save(np.ascontiguousarray(whole.T) if name == "keys" else whole, _file(place, name))
+
+
+def groups(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Int32s:
+    """Return for each document the least one that near duplicates lead to; `int32[documents]`, over all shards in order.
+
+    `work` is a folder for what the search writes; what it holds is bounded (see `pipeline.exchange`). Tasks are done by the
+    engine of a run, or here.
+    """
+    keys, sets = ([_file(place, name) for place in places] for name in ("keys", "chosen"))
+    exchange = begun(Exchange(work, NEAR, most=most_of(run.memory if run else None)), keys, sets)
+    starts = exchange.starts()
+    save(np.ones(starts[-1], dtype=bool), exchange.file("eligible.npy"), durable=False)
+    workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, map)
+    candidates = buckets.find(exchange, workers, map_)
+    items = list(zip(places, pairwise(exchange.candidates_before(starts).tolist()), starts.tolist(), strict=False))
+    parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), items))
+    cuts = parts.cut(exchange, order.write(exchange), workers)
+    ordered, least = mapped(exchange.file("order.npy")), np.arange(starts[-1], dtype=np.int32)
+    whole = map_(partial(_alike, exchange, threshold), cuts.whole)
+    for edges in chain(whole, (_across_blocks(exchange, threshold, blocks, map_) for blocks in cuts.blocks)):
+        one, other = candidates[ordered[edges.T]]
+        least[one] = other
+    return least
+
+
+def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    answers = run.engine.map(Weighed(task, exchange.need), items)
+    return run.progress.track("tokenize, near duplicates", answers, len(items))
+
+
+def _choose_sets(exchange: Exchange, shard: tuple[Path, tuple[int, int], int]) -> Ints:
+    """Write the sets of a shard's candidates side by side; return their sizes."""
+    place, (first, last), start = shard
+    sizes = mapped(_file(place, "sizes"))
+    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    rows = exchange.candidates()[first:last] - start
+    to = np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64)
+    sets = np.empty(to[-1], dtype=np.uint64)
+    clusters.gather(mapped(_file(place, "hashes")), begins[rows], np.diff(to), sets, to[:-1])
+    save(sets, _file(place, "chosen"), durable=False)
+    return np.diff(to)
+
+
+def _alike(exchange: Exchange, threshold: float, cut: tuple[int, int]) -> Ints:
+    """Connect the candidates of some whole groups, or of a block, that near duplicates among them lead to one another.
+
+    Returns the places in the order of those that are led to an earlier one, and of the first such; `int64[candidates, 2]`.
+    """
+    own = parts.standing(exchange, *cut)
+    return cut[0] + _edges(_connected(exchange, threshold, own, np.arange(len(own))))
+
+
+def _across_blocks(exchange: Exchange, threshold: float, blocks: Sequence[tuple[int, int]], map_: Map) -> Ints:
+    """Return the same for one group that is cut into blocks."""
+    begin, end = blocks[0][0], blocks[-1][1]
+    parent = np.arange(end - begin, dtype=np.int32)
+    for edges in map_(partial(_alike, exchange, threshold), blocks):
+        _join(edges - begin, parent)
+    save(clusters.roots(parent), exchange.file("roots.npy"), durable=False)
+    for edges in map_(partial(_across, exchange, threshold, begin), list(combinations(blocks, 2))):
+        _join(edges, parent)
+    return begin + _edges(clusters.roots(parent))
+
+
+def _across(exchange: Exchange, threshold: float, begin: int, pair: tuple[tuple[int, int], tuple[int, int]]) -> Ints:
+    """Connect candidates of two blocks with one another; returns places in the group, of the first that blocks have led to."""
+    roots, blocks = mapped(exchange.file("roots.npy")), [parts.standing(exchange, *block) for block in pair]
+    chosen = parts.meeting(exchange, *blocks)
+    own = [block[rows] for block, rows in zip(blocks, chosen, strict=True)]
+    root = np.concatenate([roots[first - begin : last - begin][rows] for (first, last), rows in zip(pair, chosen, strict=True)])
+    _, first, which = np.unique(root, return_index=True, return_inverse=True)
+    edges = _edges(_connected(exchange, threshold, np.concatenate(own), first[which], len(own[0])))
+    found: Ints = root[edges].astype(np.int64)
+    return found
+
+
+def _join(edges: Ints, parent: Int32s) -> None:
+    clusters.connect(edges.reshape(-1), np.arange(0, edges.size + 1, 2), parent)
+
+
+def _edges(root: Numbers) -> Ints:
+    """Return what is connected with an earlier one, and with which: `int64[., 2]`."""
+    led = np.flatnonzero(root != np.arange(len(root)))
+    return np.stack([led, root[led]], axis=1).astype(np.int64)
+
+
+def _connected(exchange: Exchange, threshold: float, candidates: Ints, parent: Ints, split: int = 0) -> Ints:
+    """Return for each of some candidates the place of the first one that near duplicates among them lead to."""
+    own = parts.part(exchange, candidates)
+    many = int(own.buckets.max(initial=-1)) + 1
+    members, bounds = clusters.by_document(own.buckets, own.bounds, many)  # turned round: the candidates of each bucket
+    clusters.connect_alike(members, bounds, own.hashes, own.offsets, threshold, parent, split)
+    return np.asarray(clusters.roots(parent))
+
+
+def _file(place: Path, name: str) -> Path:
+    return place.with_name(f"{place.name}.{name}.npy")
