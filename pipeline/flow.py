@@ -8,13 +8,15 @@ A section is given once, or once for each data set:
 A stage is imported where it is run: a command starts in half the time without the libraries of the others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import STAGES, Artifact
 from pipeline.configs_folder import configs_folder
+from pipeline.engine.little import little, little_named
 from pipeline.errors import PrepError, RecipeError, UsageError
 from pipeline.recipe import Fields, Recipe, check, fields_of, line_of, load, unknown_sections
 from pipeline.run import Run
@@ -39,6 +41,8 @@ def recipe_for(stage: str, config: str | None, run: Run, *, settled: bool = Fals
 
 def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[str], flags: Settings) -> Iterator[Artifact]:
     """Run ingest for what the command line names, else for each data set of the recipe."""
+    data_sets = {} if sources else _data_sets(recipe, "ingest")
+    run.expect(little=little_named(sources or _named(data_sets)))
     from pipeline.ingesting.plan import default_name
 
     if sources:
@@ -47,7 +51,6 @@ def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[
         given = _with_flags(own, {"sources": list(sources), **flags})
         yield _ingest(recipe, name or default_name(sources), given, run)
         return
-    data_sets = _data_sets(recipe, "ingest")
     if not data_sets:
         raise RecipeError(recipe.where, [NO_INGEST])
     for data_set, section in data_sets.items():
@@ -56,10 +59,10 @@ def ingest_all(recipe: Recipe, run: Run, *, name: str | None, sources: Sequence[
 
 def retry_one(recipe: Recipe, run: Run, *, ref: str, rows: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Read an ingest artifact's rejected rows again: mended ones from files, or all; recipe and flags change settings."""
+    parent = _parents("ingest", [ref], recipe, run)[0]
     from pipeline.rejections import mended
     from pipeline.stages.retry import retry
 
-    parent = _parents("ingest", [ref], recipe, run)[0]
     section = recipe.section("ingest")
     own = {key: value for key, value in section.items() if key != "sources"} if isinstance(section, Mapping) else {}
     return retry(parent, name or parent.manifest.name, run, rows=mended(rows) if rows else None, changes={**own, **flags})
@@ -69,9 +72,9 @@ def clean_all(
     recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, slop_lists: Sequence[str]
 ) -> Iterator[Artifact]:
     """Run clean for each parent: those named, else the recipe's data sets, else the newest of ingest."""
+    planned = list(_cleanings(recipe, run, refs, slop_lists))
     from pipeline.stages.clean import clean
 
-    planned = list(_cleanings(recipe, run, refs, slop_lists))
     if name and len(planned) > 1:
         raise UsageError("--name is for one artifact, and here are several. Clean them one by one.")
     for parent, steps in planned:
@@ -94,13 +97,14 @@ def _cleanings(
     recipe: Recipe, run: Run, refs: Sequence[str], slop_lists: Sequence[str]
 ) -> Iterator[tuple[Artifact, Sequence[Any]]]:
     """Return what is to be cleaned, each with its checked steps."""
+    parents = _parents("ingest", refs, recipe, run)
     from pipeline import phrase_lists
     from pipeline.cleaning.plan import plan
 
     for slop_list in slop_lists:
         phrase_lists.load(slop_list)
     section = recipe.section("clean")
-    for parent in _parents("ingest", refs, recipe, run):
+    for parent in parents:
         steps = section.get(parent.manifest.name) if isinstance(section, Mapping) else section
         if steps is None:
             raise RecipeError(recipe.where, [f"clean: no steps for {parent.manifest.name!r}"])
@@ -112,9 +116,9 @@ def _cleanings(
 
 def tokenize_all(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None, flags: Settings) -> Artifact:
     """Run tokenize over all parents: those named, else the recipe's data sets, else the newest of clean."""
+    parents = _parents("clean", refs, recipe, run)
     from pipeline.stages.tokenize import tokenize
 
-    parents = _parents("clean", refs, recipe, run)
     settings = _checked(recipe, "tokenize", fields_of(tokenize), _with_flags(recipe.section("tokenize"), flags))
     return tokenize(parents, name or _name(recipe) or parents[0].manifest.name, run, **settings)
 
@@ -130,6 +134,7 @@ def train_one(recipe: Recipe, run: Run, *, refs: Sequence[str], name: str | None
 
 def run_recipe(recipe: Recipe, run: Run) -> Iterator[Artifact]:
     """Run all stages of a recipe, each on what the one before made; checks everything before anything runs."""
+    run.expect(little=little_named(_named(_data_sets(recipe, "ingest"))))
     problems = problems_of(recipe)
     if problems:
         raise RecipeError(recipe.where, problems)
@@ -149,8 +154,6 @@ def problems_of(recipe: Recipe) -> list[str]:
     """Return every problem of a recipe's sections."""
     from pipeline.cleaning.plan import plan
     from pipeline.ingesting.plan import problems_of_sources
-    from pipeline.stages.tokenize import tokenize
-    from pipeline.stages.train import train
 
     problems = unknown_sections(recipe)
     if not recipe.section("ingest"):
@@ -169,8 +172,9 @@ def problems_of(recipe: Recipe) -> list[str]:
     steps = recipe.section("clean")
     for name, section in steps.items() if isinstance(steps, Mapping) else [("", steps)] if steps is not None else []:
         problems += plan(section, f"clean, {name}" if name else "clean")[1]
-    for stage, function in (("tokenize", tokenize), ("train", train)):
+    for stage in ("tokenize", "train"):
         if recipe.section(stage) is not None:
+            function = getattr(import_module(f"pipeline.stages.{stage}"), stage)
             problems += check(fields_of(function), recipe.section(stage), stage)[1]
     return problems
 
@@ -218,6 +222,13 @@ def _data_sets(recipe: Recipe, stage: str) -> dict[str, Any]:
     return {_name(recipe) or Path(recipe.where).stem: section}
 
 
+def _named(data_sets: Settings) -> list[object]:
+    """Return what the sections of data sets name as their sources; they are not checked yet."""
+    told = [section.get("sources") for section in data_sets.values() if isinstance(section, Mapping)]
+    named = [one for sources in told for one in (sources if isinstance(sources, list) else [sources])]
+    return [one.get("path") if isinstance(one, Mapping) else one for one in named]
+
+
 def _ingest_fields() -> Fields:
     from pipeline.stages.ingest import ingest
 
@@ -246,7 +257,7 @@ def _parents(stage: str, refs: Sequence[str], recipe: Recipe, run: Run) -> list[
         wrong = [artifact.ref for artifact in found if artifact.manifest.stage != stage]
         if wrong:
             raise UsageError(f"{wrong[0]} is no {stage} artifact. `prep list {stage}` shows those there are.")
-        return list({artifact.ref: artifact for artifact in found}.values())
+        return _expected({artifact.ref: artifact for artifact in found}.values(), run)
     names = list(_data_sets(recipe, "ingest")) if stage != "tokenize" else [_name(recipe)]
     known = {artifact.manifest.name for artifact in run.store.list(stage)}
     wanted = [f"{stage}/{name}" for name in names if name in known]
@@ -255,4 +266,11 @@ def _parents(stage: str, refs: Sequence[str], recipe: Recipe, run: Run) -> list[
         raise PrepError(f"{recipe.where}: {', '.join(missing)} is not there yet. Run `prep {stage}` first, or name REFs.")
     found = [run.store.find(ref) for ref in wanted] or [run.store.newest(stage)]
     run.progress.say(f"from {', '.join(artifact.ref for artifact in found)}")
+    return _expected(found, run)
+
+
+def _expected(parents: Iterable[Artifact], run: Run) -> list[Artifact]:
+    """Return the parents, of which the engine is told how much they are, before what works on them is imported."""
+    found = list(parents)
+    run.expect(little=little(entry["bytes"] for parent in found for entry in parent.manifest.files))
     return found

@@ -64,7 +64,7 @@ def folded(phrases: list[str]) -> tuple[str, ...]:
     ("i'm sorry", '^sure!')
     """
     data = "".join(phrases).encode()
-    offsets = np.cumsum([0, *(len(phrase.encode()) for phrase in phrases)], dtype=np.int64)
+    offsets = kernels.read_only(np.cumsum([0, *(len(phrase.encode()) for phrase in phrases)], dtype=np.int64))
     out, bounds, _ = kernels.fold(np.frombuffer(data, dtype=np.uint8), offsets)
     texts = (marked(*parsed(out[start:end].tobytes().decode().strip())) for start, end in pairwise(bounds))
     return tuple(dict.fromkeys(text for text in texts if text))

@@ -81,12 +81,14 @@ def check(fields: Fields, given: object, where: str) -> tuple[dict[str, Any], li
     >>> check({"threshold": (float, 0.7)}, {"treshold": 0.8}, "near_duplicates")
     ({'threshold': 0.7}, ["near_duplicates: no setting 'treshold'. Did you mean 'threshold'?"])
     """
-    from pydantic import ConfigDict, ValidationError, create_model
-
     if given is None:
         given = {}
+    if given == {} and all(default is not ... for _, default in fields.values()):
+        return {name: default for name, (_, default) in fields.items()}, []
     if not isinstance(given, Mapping):
         return {}, [f"{where}: its settings are a mapping like {{{next(iter(fields), 'key')}: ...}}, not {given!r}"]
+    from pydantic import ConfigDict, ValidationError, create_model
+
     named = {f"field_{number}": name for number, name in enumerate(fields)}  # pydantic refuses names such as `in`
     model: Any = create_model(
         "Settings",

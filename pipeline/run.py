@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
 from pipeline.artifacts import Artifact, Identity, Store
-from pipeline.engine import Engine
+from pipeline.engine import Engine, Expects
 from pipeline.timing import stage
 
 Answer = TypeVar("Answer")
@@ -59,10 +59,19 @@ class Run:
             self.progress.say(f"{artifact.ref}: already there, nothing to do")
         return artifact
 
+    def expect(self, *, little: bool) -> None:
+        """Tell the engine, as soon as that is known, that it will have work, and whether all that is given is little."""
+        if isinstance(engine := self._own_engine(), Expects):
+            engine.expect(little=little)
+
     def facts(self) -> dict[str, Any]:
         """Return what the manifest notes of this run beside the artifact's identity."""
-        engine = getattr(self.engine, "engine", self.engine)  # a traced one holds another
+        engine = self._own_engine()
         return {"engine": type(engine).__name__.lower(), "workers": engine.workers}
+
+    def _own_engine(self) -> Engine:
+        engine: Engine = getattr(self.engine, "engine", self.engine)  # a traced one holds another
+        return engine
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """The flow of a recipe: sections -> stages; flags stand over the recipe."""
 
+from dataclasses import replace
+from unittest import mock
+
 import pytest
 
 from pipeline.artifacts import Store
@@ -9,6 +12,8 @@ from pipeline.errors import PrepError, RecipeError, UsageError
 from pipeline.flow import clean_all, ingest_all, problems_of, recipe_for, run_recipe, tokenize_all, with_slop_lists
 from pipeline.recipe import Recipe, load
 from pipeline.run import Run, Silent
+from pipeline.trace import Trace
+from pipeline.traced import Traced
 
 
 class Heard(Silent):
@@ -201,3 +206,33 @@ def test_a_data_set_that_was_not_cleaned_is_not_left_out_silently(run):
     ingested(run)
     with pytest.raises(PrepError, match=r"ingest/other is not there yet\. Run `prep ingest` first, or name REFs\."):
         cleaned(run, told)
+
+
+class Learns(Local):
+    """Keeps what it is told to expect."""
+
+    def __init__(self):
+        super().__init__(1)
+        self.told = []
+
+    def expect(self, *, little):
+        self.told.append(little)
+
+
+def test_the_engine_learns_before_each_stage_whether_it_is_given_little(run, tmp_path):
+    engine = Learns()
+    run = replace(run, engine=engine)
+    text = "ingest: {sources: [notes.txt, {path: posts.csv, text_column: body}]}\nclean: [unicode]"
+    list(run_recipe(recipe(text), run))
+    assert engine.told == [True, True, True]
+    (tmp_path / "more.txt").write_bytes(b"word " * 10**6)
+    list(ingest_all(recipe("ingest: {sources: [notes.txt, more.txt]}"), run, name=None, sources=(), flags={}))
+    list(ingest_all(Recipe("x", {}), run, name="x", sources=["more.txt"], flags={}))
+    assert engine.told[3:] == [False, False]
+
+
+def test_a_traced_engine_learns_it_too_and_one_that_cannot_is_left_alone(run, tmp_path):
+    engine = Learns()
+    replace(run, engine=Traced(engine, Trace(tmp_path / "trace.json", []))).expect(little=True)
+    replace(run, engine=mock.Mock(spec=["map", "workers"])).expect(little=True)
+    assert engine.told == [True]

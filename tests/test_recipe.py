@@ -149,3 +149,9 @@ def test_configs_lie_beside_the_package():
 @pytest.mark.parametrize(("word", "hint"), [("unicod", " Did you mean 'unicode'?"), ("q", "")])
 def test_the_nearest_word_is_offered_if_it_is_near(word, hint):
     assert did_you_mean(word, ["unicode", "slop"]) == hint
+
+
+@pytest.mark.parametrize("given", [None, {}])
+def test_where_nothing_is_set_every_default_counts_and_what_has_none_is_missing(given):
+    assert check({"a": (int, 1), "b": (str | None, None)}, given, "x") == ({"a": 1, "b": None}, [])
+    assert check({"a": (int, 1), "b": (str, ...)}, given, "x") == ({}, ["x: 'b' is missing"])

@@ -6,6 +6,7 @@ categories              Unicode's general categories, of which tables are made
 """
 
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -44,7 +45,16 @@ def classes() -> Bytes:
 @cache
 def categories() -> npt.NDArray[np.bytes_]:
     """Return `S2[TABLE]`: the general category of each code point, such as `b"Lu"`."""
-    return np.frombuffer("".join(map(unicodedata.category, map(chr, range(TABLE)))).encode(), dtype="S2")
+    return categories_of(range(TABLE))
+
+
+def categories_of(codes: Iterable[int]) -> npt.NDArray[np.bytes_]:
+    """Return the general category of some code points.
+
+    >>> categories_of(map(ord, "a1"))
+    array([b'Ll', b'Nd'], dtype='|S2')
+    """
+    return np.frombuffer("".join(map(unicodedata.category, map(chr, codes))).encode(), dtype="S2")
 
 
 @cache

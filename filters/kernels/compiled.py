@@ -37,14 +37,19 @@ def part(function: Function) -> Function:
     return cast(Function, nb.njit(nogil=True, forceinline=True, _nrt=False)(function))
 
 
-@cache
 def sources(file: Path) -> str:
     """Return 12 hex digits that change when a source does which kernels of a file may be made of.
 
     These are the shared kernels and the file's own package with all below it; for a filter that is one file, that file.
     """
-    own = [file] if file.parent == SHARED.parent else file.parent.rglob("*.py")
+    own = file if file.parent == SHARED.parent else file.parent
+    return hashlib.sha256(_digest(own) + _digest(SHARED)).hexdigest()[:12]
+
+
+@cache
+def _digest(place: Path) -> bytes:
+    """Hash a source, or all those of a folder."""
     content = hashlib.sha256()
-    for source in sorted({*own, *SHARED.rglob("*.py")}):
+    for source in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         content.update(source.read_bytes())
-    return content.hexdigest()[:12]
+    return content.digest()

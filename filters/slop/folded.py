@@ -34,7 +34,8 @@ def folded_matches(data: Bytes, offsets: Ints, prepared: Prepared) -> tuple[Matc
         moved = own[found.text] - offsets[text]
         parts.append(found._replace(text=text, start=found.start + moved, end=found.end + moved))
         failed |= {int(cut.text_of(np.array(first + piece))): reason for piece, reason in slow}
-    return _labelled(data, offsets, joined(*parts), prepared), tuple(failed.items())
+    found = joined(*parts)
+    return _labelled(data, offsets, found, prepared) if len(found.text) else found, tuple(failed.items())
 
 
 def _parting(prepared: Prepared) -> str:
@@ -51,7 +52,7 @@ def _in_pieces(data: Bytes, offsets: Ints, prepared: Prepared) -> tuple[Matches,
     shapes = regexes.search(texts, prepared.patterns, ignore_case=_ignores_case(prepared), seconds=PATTERN_SECONDS)
     number = len(prepared.substrings) + shapes.label
     found = joined(_substrings(texts, prepared.substrings), Matches(shapes.text, shapes.start, shapes.end, number))
-    return _in_original(data, offsets, found), shapes.failed
+    return _in_original(data, offsets, found) if len(found.text) else found, shapes.failed
 
 
 def _labelled(data: Bytes, offsets: Ints, found: Matches, prepared: Prepared) -> Matches:

@@ -2,8 +2,9 @@ r"""Unicode: text -> text with mojibake mended, control characters gone and one 
 
 ftfy mends a text line by line, and most lines have nothing to mend. So a kernel looks for the lines that may have: those with a
 character that ftfy changes by itself, with three side by side as in what it takes for mojibake, or with one that may be out of
-normal form. Of the lines found each distinct one is mended once. A line holds the break that ends it (`\r\n` is one), and
-behind the first `<` of a text ftfy leaves HTML entities alone.
+normal form. The tables by which it knows them are made for the first texts that are not plain. Of the lines found each distinct
+one is mended once. A line holds the break that ends it (`\r\n` is one), and behind the first `<` of a text ftfy leaves HTML
+entities alone.
 
 Reading order: `mojibake` (ftfy's pattern -> tables), `suspects` (the lines to look at, by those tables), `splice` (the mended
 lines put in place).
@@ -20,7 +21,7 @@ from filters import kernels
 from filters.kinds import Texts, rewrite
 from filters.unicode.mojibake import tables
 from filters.unicode.splice import splice
-from filters.unicode.suspects import CERTAIN, END, ORDER, START, suspects
+from filters.unicode.suspects import CERTAIN, END, ORDER, START, plain, suspects
 
 
 @rewrite(version=2)
@@ -41,6 +42,9 @@ def unicode(
     >>> unicode(pa.array(["donâ€™t &amp; won’t", "fine"], pa.large_string())).to_pylist()
     ['don’t & won’t', 'fine']
     """
+    data, offsets = kernels.buffers(texts)
+    if plain(data, offsets):
+        return texts
     import ftfy
 
     config = ftfy.TextFixerConfig(
@@ -51,7 +55,6 @@ def unicode(
         fix_character_width=fix_character_width,
         explain=False,
     )
-    data, offsets = kernels.buffers(texts)
     lines = suspects(data, offsets, *tables(config), unescape_html)
     changes = _mended(data, lines, config)
     if not changes:

@@ -10,6 +10,15 @@ ORDER, RETURN, CERTAIN = 1, 2, 4  # reasons: it may be out of normal form, it ho
 
 
 @kernel
+def plain(data: Bytes, offsets: Ints) -> bool:
+    """Say whether texts hold nothing but printable ASCII, tabs and line breaks, and no ampersand: then no line is suspect."""
+    text, texts = 0, len(offsets) - 1
+    while text < texts and _next_suspect(data, offsets[text], offsets[text + 1]) == offsets[text + 1]:
+        text += 1
+    return text == texts
+
+
+@kernel
 def suspects(data: Bytes, offsets: Ints, kinds: Kinds, sides: Hashes, unescape: bool) -> Ints:
     """Find the lines that ftfy may change; `int64[lines, 4]` of START, END, MARKUP and REASONS, in order."""
     lines, found = np.empty((64, 4), dtype=np.int64), 0

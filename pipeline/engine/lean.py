@@ -2,7 +2,8 @@
 
 At its first array pyarrow imports pandas, where there is one, to know a Series when it sees it: 0.4 s a process. At its first
 compiled function numba imports whatever installed package extends it: awkward, which gigatoken brings and nobody here uses,
-another 0.3 s. A process that is told here does without both, until somebody imports pandas himself.
+another 0.3 s; cffi, to know a function of C when it sees one; and PyYAML, for a file of settings: 0.05 s together. A process
+that is told here does without them, until somebody imports one himself.
 """
 
 import sys
@@ -12,10 +13,9 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-import numba.core.entrypoints
 import pyarrow as pa
 
-UNASKED = ("awkward", "pandas")
+UNASKED = ("awkward", "cffi", "pandas", "yaml")
 
 
 class _Hidden(MetaPathFinder):
@@ -50,12 +50,13 @@ class _Watched(MetaPathFinder):
 def lean() -> None:
     """Let pyarrow and numba make sure now that there is nothing to import, where it has not been imported yet."""
     hidden = _Hidden()
+    sys.meta_path.insert(0, hidden)
     if "pandas" not in sys.modules and not any(isinstance(finder, _Watched) for finder in sys.meta_path):
-        sys.meta_path[:0] = [hidden, _Watched()]
+        sys.meta_path.insert(1, _Watched())
         pa.array([])
-        sys.meta_path.remove(hidden)
-    if "awkward" not in sys.modules:
-        sys.meta_path.insert(0, hidden)
-        with warnings.catch_warnings(action="ignore"):  # numba warns of an extension that is not there
-            numba.core.entrypoints.init_all()
-        sys.meta_path.remove(hidden)
+    import numba.core.entrypoints
+    import numba.core.typing.cffi_utils
+
+    with warnings.catch_warnings(action="ignore"):  # numba warns of an extension that is not there
+        numba.core.entrypoints.init_all()
+    sys.meta_path.remove(hidden)

@@ -1,6 +1,7 @@
 """The local engine: worker processes on this machine; a single worker, or a single item, is done in this process.
 
-Where memory is bounded, as many tasks run at a time as have room (see `memory`).
+So is all there is to do where that is little, unless somebody has asked for workers (see `little`). Where memory is bounded, as
+many tasks run at a time as have room (see `memory`).
 """
 
 import contextlib
@@ -39,26 +40,29 @@ class Local:
         tell: Callable[[str], None] | None = None,
     ) -> None:
         self.workers = 1 if memory and memory < TWO else workers or len(os.sched_getaffinity(0))
+        self._asked, self._alone = workers is not None, False
         self._memory, self._tell = memory, tell
         if memory:
             thrifty()
         self._pool: ProcessPoolExecutor | None = None
-        if self.workers > 1:
-            code = [f"pipeline.stages.{stage}" for stage in stages]
-            multiprocessing.set_forkserver_preload(["pipeline.engine.preloaded", *code])
-            if stages:  # what workers are forked from takes a second to import, as this process does meanwhile
-                multiprocessing.forkserver.ensure_running()
-        from pipeline.engine.lean import lean
+        self._code = [f"pipeline.stages.{stage}" for stage in stages]
 
-        lean()
+    def expect(self, *, little: bool) -> None:
+        """Make ready for all that there will be to do: what workers are forked from takes a second to import."""
+        self._alone = little and not self._asked
+        if self._code and self.workers > 1 and not little:
+            self._preload()
+            multiprocessing.forkserver.ensure_running()  # it imports while this process does
+        _lean()
 
     def map(self, task: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
         """Run a task for each item, in order; at most two items a worker are under way, so answers do not pile up."""
+        _lean()
         todo = list(items)
         weights = needs(task, todo) if self._memory else [0] * len(todo)
         workers = self._workers_for(weights)
         done = partial(done_and_released, task) if self._memory else task
-        if workers == 1 or len(todo) <= 1:
+        if workers == 1 or self._alone or len(todo) <= 1:
             yield from map(done, todo)
             return
         most = Admission(weights, workers, room(self._memory, workers) if self._memory else 0)
@@ -98,9 +102,19 @@ class Local:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
+            self._preload()
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_start_worker)
         return self._pool
+
+    def _preload(self) -> None:
+        multiprocessing.set_forkserver_preload(["pipeline.engine.preloaded", *self._code])
+
+
+def _lean() -> None:
+    from pipeline.engine.lean import lean  # numba and pyarrow: what workers are forked from is to begin first
+
+    lean()
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:

@@ -6,11 +6,13 @@ A template that writes today's date (Llama 3.2, gpt-oss) would give other tokens
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.tokens.shapes import Shapes, Spans, shapes_of
 from pipeline.tokens.tool_calls import Message
 from pipeline.tokens.unfit import Unfit
+
+if TYPE_CHECKING:
+    from pipeline.tokens.shapes import Spans
 
 GENERATION_TAG = re.compile(r"\{%-?\s*generation\s*-?%\}")
 TODAY = datetime(2024, 7, 26)  # the day that Llama 3.1's template writes where it is told none
@@ -23,12 +25,14 @@ class Rendering:
     """Renders with one template, and the special tokens it may write (`bos_token`, ...)."""
 
     def __init__(self, template: str, special_tokens: Mapping[str, str]) -> None:
+        from pipeline.tokens.shapes import shapes_of  # jinja2, which texts do without
+
         self._template = CLOCK + template if "strftime_now" in template else template
         self._special_tokens = dict(special_tokens)
         self._tagged = GENERATION_TAG.search(template) is not None
-        self._shapes: Shapes | None = shapes_of(template, tuple(sorted(special_tokens.items())))
+        self._shapes = shapes_of(template, tuple(sorted(special_tokens.items())))
 
-    def jinja(self, messages: Sequence[Message], tools: Any = None) -> tuple[str, Spans | None]:  # noqa: ANN401  JSON
+    def jinja(self, messages: Sequence[Message], tools: Any = None) -> "tuple[str, Spans | None]":  # noqa: ANN401  JSON
         """Return a conversation's text, and its tagged spans, None where the template has no tags; raises `Unfit`.
 
         Conversations of the same roles are rendered once, with places to fill, where the template allows it.
@@ -41,7 +45,7 @@ class Rendering:
         """Return a conversation's text with what asks the model for an answer behind it; raises `Unfit`."""
         return self._run(messages, tools, add_generation_prompt=True)[0]
 
-    def slowly(self, messages: Sequence[Message], tools: Any = None) -> tuple[str, Spans | None]:  # noqa: ANN401  JSON
+    def slowly(self, messages: Sequence[Message], tools: Any = None) -> "tuple[str, Spans | None]":  # noqa: ANN401  JSON
         """Run the template; raises `Unfit`."""
         return self._run(messages, tools)
 
@@ -50,7 +54,7 @@ class Rendering:
         messages: Sequence[Message],
         tools: Any,  # noqa: ANN401  JSON
         **settings: bool,
-    ) -> tuple[str, Spans | None]:
+    ) -> "tuple[str, Spans | None]":
         from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
 

@@ -32,7 +32,7 @@ from pipeline.stages.clean import Cleaning, Pass, _need, _pass_shard
 TASKS, DOCUMENTS, WORDS, ROUNDS = 200, 200, 300, 5
 STEPS = ["unicode", "slop", {"word_count": {"min": 1}}, "exact_duplicates"]
 AT_MOST = 0.05
-MOST_SECONDS, CORES = 2, 2  # of a machine that has nothing else to do: what its processors work is not changed by others
+MOST_SECONDS = 2  # what processors work changes less than the clock by what else the machine does
 PREP = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 
 
@@ -115,4 +115,4 @@ def test_a_run_on_ten_documents_ends_in_two_seconds(tmp_path):
         walls.append(time.perf_counter() - start)
         processor.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     print(f"\nten documents: {min(walls[1:]):.2f} s, of processors {min(processor[1:]):.2f} s")
-    assert min(processor[1:]) < MOST_SECONDS * CORES
+    assert min(processor[1:]) < MOST_SECONDS

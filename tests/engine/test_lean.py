@@ -16,9 +16,9 @@ def said(code):
     return done.stdout.split() + done.stderr.split()
 
 
-def test_an_array_and_a_compiled_function_import_neither_pandas_nor_awkward():
+def test_an_array_and_a_compiled_function_import_none_of_them():
     code = "from filters.kernels import kernel\npa.array(np.arange(2)); from pipeline.tokens.orders import draws; draws(2, 1)\n"
-    assert said(code + "print({'pandas', 'awkward'} & set(sys.modules))") == ["set()"]
+    assert said(code + "print({'pandas', 'awkward', 'cffi', 'yaml'} & set(sys.modules))") == ["set()"]
 
 
 def test_pyarrow_knows_a_series_as_soon_as_somebody_imports_pandas():
@@ -33,4 +33,20 @@ def test_pandas_that_was_there_already_stays():
 
 
 def test_nothing_stays_hidden():
-    assert said("import awkward, pandas; print(awkward.__name__, pandas.__name__)") == ["awkward", "pandas"]
+    assert said("import awkward, cffi, pandas, yaml; print(awkward.__name__, cffi.__name__)") == ["awkward", "cffi"]
+
+
+def test_a_run_on_plain_texts_imports_no_library_that_these_have_no_use_for(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "A note."}\n')
+    steps = "[unicode, slop, {word_count: {min: 1}}, exact_duplicates, near_duplicates]"
+    settings = "tokenize: {train_tokenizer: true, vocab_size: 300, validation: 0}"
+    (tmp_path / "r.yaml").write_text(f"ingest: {{sources: [{tmp_path}/a.jsonl]}}\nclean: {steps}\n{settings}\n")
+    code = f"""
+from pipeline.cli import main
+main(["run", "{tmp_path}/r.yaml", "-q", "--json", "--store", "{tmp_path}/store"], standalone_mode=False)
+import multiprocessing.forkserver
+libraries = {{"ftfy", "polars", "jinja2", "transformers", "torch", "pandas", "cffi", "pipeline.stages.train"}}
+print("imported:", *(libraries & set(sys.modules)), multiprocessing.forkserver._forkserver._forkserver_pid)
+"""
+    done = subprocess.run([sys.executable, "-c", f"import sys{code}"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: None"

@@ -1,5 +1,6 @@
 """The local engine: answers in the order of the items, errors as they are."""
 
+import multiprocessing.forkserver
 import os
 import signal
 import time
@@ -73,6 +74,29 @@ def test_one_worker_or_one_item_stays_in_this_process(two):
 
 def test_several_items_go_to_other_processes(two):
     assert os.getpid() not in set(two.map(process, range(4)))
+
+
+def test_little_stays_in_this_process_and_what_is_not_goes_to_others():
+    engine = Local()
+    engine.workers = 2
+    for little in (True, False):
+        engine.expect(little=little)
+        assert (set(engine.map(process, range(4))) == {os.getpid()}) == little
+    engine.close()
+
+
+def test_whoever_asks_for_workers_has_them_for_little_as_well(fresh):
+    fresh.expect(little=True)
+    assert os.getpid() not in set(fresh.map(process, range(4)))
+
+
+@pytest.mark.parametrize("little", [True, False])
+def test_what_workers_are_forked_from_is_started_at_once_where_it_is_worth_it(monkeypatch, little):
+    started = []
+    monkeypatch.setattr(multiprocessing.forkserver, "ensure_running", lambda: started.append(True))
+    Local(2, ["clean"]).expect(little=little)
+    Local(2).expect(little=little)  # no stage is told: nobody knows what to import
+    assert started == ([] if little else [True])
 
 
 @pytest.mark.parametrize("workers", [1, 2])

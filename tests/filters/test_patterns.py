@@ -6,7 +6,7 @@ import regex
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from filters import kernels
+from filters import kernels, regexes
 from filters.kinds import filters
 from filters.patterns import patterns
 from filters.regexes import problem, search
@@ -108,6 +108,14 @@ def by_python(texts, chosen, ignore_case):
         if match.group()
     ]
     return sorted(spans, key=lambda span: (span[0], span[1], -span[2], span[3]))
+
+
+@pytest.fixture(params=[regexes.FEW, 0], ids=["pyarrow", "polars"], scope="module", autouse=True)
+def few(request):
+    """Let either engine pick the texts that may hold a match."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(regexes, "FEW", request.param)
+        yield
 
 
 @given(st.lists(TEXT, max_size=4), st.lists(PATTERN, min_size=1, max_size=3), st.booleans())

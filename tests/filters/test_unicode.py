@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from filters import kernels
 from filters.unicode import unicode
+from filters.unicode.suspects import plain
 
 PIECES = [
     "a",
@@ -132,3 +134,10 @@ MOJIBAKE = "aé©“”’—–…•Ã¤â€™œžŸ°±²³´µ¶·¸¹º»
 @settings(max_examples=200)
 def test_of_what_looks_like_mojibake_no_line_is_passed_over_that_ftfy_would_mend(texts):
     assert unicode(pa.array(texts, pa.large_string())).to_pylist() == [by_ftfy(text) for text in texts]
+
+
+@pytest.mark.parametrize("room", [0, 80])
+def test_plain_are_printable_ascii_tabs_and_line_breaks_but_no_ampersand(room):
+    texts = [pa.array([b"ok", b"o" * room + bytes([byte]) + b"k" * room], pa.large_binary()) for byte in range(256)]
+    found = [byte for byte in range(256) if plain(*kernels.buffers(texts[byte]))]
+    assert found == [byte for byte in range(256) if chr(byte) in "\t\n" or (32 <= byte < 127 and chr(byte) != "&")]

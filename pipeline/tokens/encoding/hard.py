@@ -1,12 +1,12 @@
 """A tokenizer and its data -> the texts on which two encoders are compared: strings that break tokenizers, and a sample."""
 
-import unicodedata
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from filters.kernels.characters import TABLE, categories, categories_of
 from pipeline.tokens.tokenizer import Tokenizer
 
 PLANES = 0x40000
@@ -50,18 +50,18 @@ def hard_strings(tokenizer: Tokenizer) -> list[str]:
 
 
 @cache
-def kinds() -> tuple[str, ...]:
+def kinds() -> npt.NDArray[np.bytes_]:
     """Return the general category of the characters of Unicode's planes 0 to 3; above them are tags and private use."""
-    return tuple(map(unicodedata.category, map(chr, range(PLANES))))
+    return np.concatenate([categories(), categories_of(range(TABLE, PLANES))])
 
 
 @cache
 def borders() -> tuple[str, ...]:
     """Return texts with the characters at which Unicode's general category changes: a rule that errs in a class errs there."""
-    kind = np.array(kinds())
+    kind = kinds()
     changes = kind[1:] != kind[:-1]
     edges = 1 + np.flatnonzero(changes[:-1] | changes[1:])
-    characters = [chr(code) for code in edges[~np.isin(kind[edges], ("Cs", "Cn"))]]
+    characters = [chr(code) for code in edges[~np.isin(kind[edges], (b"Cs", b"Cn"))]]
     words = [f"a{one}b {one}1{one}\n {one}" for one in characters]
     return tuple("".join(words[start : start + 200]) for start in range(0, len(words), 200))
 

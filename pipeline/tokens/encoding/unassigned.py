@@ -20,7 +20,7 @@ NOT_ASCII = 0x8080808080808080  # of 8 bytes
 
 @cache
 def _table() -> npt.NDArray[np.bool_]:
-    return np.array([kind == "Cn" for kind in kinds()])
+    return np.equal(kinds(), b"Cn")
 
 
 def unassigned(texts: pa.Array) -> npt.NDArray[np.bool_]:
