@@ -37,9 +37,16 @@ def to_lines(texts: Texts, spans: Spans) -> Spans:
 
 
 def _touched(texts: Texts, spans: Spans) -> tuple[Ints, kernels.Bytes, Ints]:
-    """Return the texts that hold spans, as bytes and offsets, and which of them each span is in."""
-    hit, row = np.unique(spans.text, return_inverse=True)
-    return row.astype(np.int64), *kernels.buffers(texts.take(pa.array(hit, pa.int64())))
+    """Return the texts that hold spans, as bytes and offsets, and which of them each span is in.
+
+    Where all do nothing is copied, for one of them may be huge.
+    """
+    hit = np.zeros(len(texts), dtype=bool)
+    hit[spans.text] = True
+    if hit.all():
+        return spans.text, *kernels.buffers(texts)
+    row = np.cumsum(hit) - 1
+    return row[spans.text], *kernels.buffers(texts.filter(pa.array(hit)))
 
 
 def _widened(spans: Spans, row: Ints, offsets: Ints, bounds: Ints, ends: Ints) -> Spans:

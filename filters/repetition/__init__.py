@@ -5,19 +5,22 @@ The rules of Gopher's table A1 (Rae et al. 2021, https://arxiv.org/abs/2112.1144
 the length before repeat, under the exact pair of their numbers. Most documents end the chain early, and none takes more than
 nine look-ups a word.
 
-Reading order: `measuring` (document by document), then `lines` and `grams`; `literal` is NeMo's way to count a top n-gram.
+Reading order: `measuring` (document by document), then `lines`, `grams` (which repeat) and `counting` (how much that is);
+`literal` is NeMo's way to count a top n-gram.
 """
 
 from collections.abc import Mapping
+
+import numpy as np
 
 from filters import kernels
 from filters.kernels import pieces
 from filters.kernels.traits import VARIANTS, Split, Variant, traits
 from filters.kinds import Offsets, Texts, measure
+from filters.repetition import measuring
 from filters.repetition.columns import NAMES
-from filters.repetition.measuring import repetition
 
-SHARE = 1 << 21  # n-grams that are looked up in one table, which is for twice as many and takes 128 MiB
+SHARE = 1 << 19  # n-grams that are looked up in one table, which is for twice as many and takes 32 MiB
 
 
 @measure(version=1, names=NAMES)
@@ -53,5 +56,7 @@ def gopher_repetition(
     """
     data, bounds = kernels.documents(texts, offsets)
     cut = pieces.pieces(data, bounds, pieces.behind(" \n"))
-    values = repetition(data, bounds, cut.offsets, cut.bounds, traits(variant, split), VARIANTS.index(variant), SHARE)
+    values = np.zeros((len(NAMES), len(bounds) - 1))
+    measuring.lines(data, bounds, traits(variant, split), VARIANTS.index(variant), values)
+    measuring.grams(data, bounds, cut.offsets, cut.bounds, traits(variant, split), VARIANTS.index(variant), SHARE, values)
     return dict(zip(NAMES, values, strict=True))

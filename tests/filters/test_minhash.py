@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.minhash import MOST_HASHES, RECALL_AT_THRESHOLD, bands_and_rows, near_duplicates, recall, shingles, unique
+from filters.minhash import near_duplicates, shingles
+from filters.minhash.banding import MOST_HASHES, RECALL_AT_THRESHOLD, bands_and_rows, recall
+from filters.minhash.sets import unique
 
 WORDS = st.lists(st.sampled_from(["the", "mill", "river", "runs", "a"]), min_size=1, max_size=20)
 SHORT = ["ok thanks", "yes", "no problem at all", "Sure!", "Hello there friend"]
