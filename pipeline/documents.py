@@ -171,7 +171,7 @@ def flat_text(
     ['Hi']
     """
     if "text" in documents.column_names:
-        texts = _one_chunk(documents["text"])
+        texts = one_chunk(documents["text"])
         return texts, np.arange(len(texts) + 1, dtype=np.int64), np.zeros(len(texts), dtype=np.int64)
     values, offsets = messages_of(documents)
     message = np.arange(len(values), dtype=np.int64) - np.repeat(offsets[:-1], np.diff(offsets))
@@ -212,7 +212,7 @@ def with_texts(documents: pa.Table, texts: pa.LargeStringArray, roles: Sequence[
 
 def messages_of(documents: pa.Table) -> tuple[pa.StructArray, Offsets]:
     """Return all messages behind one another, and the `int64[documents + 1]` offsets of the conversations in them."""
-    lists = _one_chunk(documents["messages"])
+    lists = one_chunk(documents["messages"])
     offsets = lists.offsets.to_numpy().astype(np.int64)
     values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])  # not .flatten(): wrong on slices with nulls
     return values, offsets - offsets[0]
@@ -226,7 +226,8 @@ def with_messages(documents: pa.Table, messages: pa.StructArray, offsets: Offset
     return documents.set_column(place, field, nested)
 
 
-def _one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as one array; what is one chunk already is not copied."""
     if isinstance(column, pa.Array):
         return column
     if column.num_chunks == 1:

@@ -26,7 +26,9 @@ class Hits:
     label: pa.Array
 
     def where(self, chosen: Mask) -> "Hits":
-        """Return some of the hits."""
+        """Return some of the hits; where that is all of them nothing is copied."""
+        if chosen.all():
+            return self
         document, text, message = self.document[chosen], self.text[chosen], self.message[chosen]
         return Hits(document, text, message, self.start[chosen], self.end[chosen], self.label.filter(pa.array(chosen)))
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from filters.kinds import Keyed, Spans
 from pipeline.cleaning.picking import taken
 from pipeline.cleaning.plan import Step
-from pipeline.documents import STRING, Part, flat_text
+from pipeline.documents import STRING, Part, flat_text, one_chunk
 from pipeline.errors import FilterError
 
 Ints = npt.NDArray[np.int64]
@@ -49,9 +49,10 @@ def part_of(step: Step) -> Part:
 
 def flattened(lists: pa.ChunkedArray | pa.Array, offsets: Ints) -> tuple[Ints, Ints, pa.StructArray]:
     """Return of a column of lists: the document of each entry, the flat text that it is in, and the entries."""
-    column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    document = pc.list_parent_indices(column).to_numpy().astype(np.int64)
-    entries = pc.list_flatten(column)
+    column = one_chunk(lists)
+    document = pc.list_parent_indices(column).to_numpy().astype(np.int64, copy=False)
+    ends = column.offsets
+    entries = column.values.slice(ends[0].as_py(), ends[-1].as_py() - ends[0].as_py())  # `list_flatten` copies
     return document, offsets[document] + entries.field("text").to_numpy(), entries
 
 
