@@ -42,8 +42,12 @@ def run_with(store, engines) -> Callable[[int], Run]:
 
 
 @pytest.fixture
-def documents(store) -> Callable[..., Artifact]:
-    """Make an ingest artifact: `documents(["a text", ...])` or `documents([[("user", "Hi")], ...])`; the ids are d0, d1, ..."""
+def documents(store, monkeypatch) -> Callable[..., Artifact]:
+    """Make an ingest artifact: `documents(["a text", ...])` or `documents([[("user", "Hi")], ...])`; the ids are d0, d1, ...
+
+    Its shards are so small that one task would take them all: here each is a task's own.
+    """
+    monkeypatch.setattr("pipeline.cleaning.batches.MANY", 1)
 
     def make(contents: Sequence[str] | Sequence[Chat], *, shards: int = 1, ids: Sequence[str] | None = None) -> Artifact:
         names = list(ids or (f"d{number}" for number in range(len(contents))))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters.word_count import word_count
+from pipeline.cleaning.batches import SHARD
 from pipeline.cleaning.bounds import span_bounds
 from pipeline.cleaning.cutting import emptied, shortened, widened, without
 from pipeline.cleaning.hits import Hits, Mask, evidence, hits_of
@@ -110,17 +111,24 @@ def _altered(step: Step, documents: pa.Table, texts: pa.Array, offsets: Ints, hi
         why: dict[str, Any] = {"measure": "text left", "value": np.zeros(int(gone.sum())), "bound": "min 1"}
         deed.removed.append(ledger(chosen(documents, gone), step.filter.name, **why, evidence=told.filter(pa.array(gone))))
         deed.stays &= ~gone
-    kept = pa.array(altered & deed.stays)
-    deed.edits.append(edits(documents["id"].filter(kept), step.filter.name, action, told.filter(kept)))
-    deed.changed = int((altered & deed.stays).sum())
+    kept = altered & deed.stays
+    deed.edits.append(edits(documents, np.flatnonzero(kept), step.filter.name, action, told.filter(pa.array(kept))))
+    deed.changed = int(kept.sum())
     deed.documents = chosen(after, deed.stays)
     return deed
 
 
-def edits(ids: pa.ChunkedArray, filter_: str, action: str, told: pa.Array | None = None) -> pa.Table:
-    """Return rows of what was altered in documents that stay."""
-    said = [pa.repeat(pa.scalar(word, STRING), len(ids)) for word in (filter_, action)]
-    return pa.table([ids, *said, pa.nulls(len(ids), EVIDENCE) if told is None else told], schema=EDITS)
+def edits_schema(documents: pa.Schema) -> pa.Schema:
+    """Return the schema of what was altered in documents, with the column that tells shards apart, if they have it."""
+    return pa.schema([*EDITS, *(field for field in documents if field.name == SHARD)])
+
+
+def edits(documents: pa.Table, rows: Ints, filter_: str, action: str, told: pa.Array | None = None) -> pa.Table:
+    """Return rows of what was altered in documents that stay, those in some rows."""
+    schema = edits_schema(documents.schema)
+    ids, *shards = (documents[name].take(pa.array(rows)) for name in ("id", *schema.names[len(EDITS) :]))
+    said = [pa.repeat(pa.scalar(word, STRING), len(rows)) for word in (filter_, action)]
+    return pa.table([ids, *said, pa.nulls(len(rows), EVIDENCE) if told is None else told, *shards], schema=schema)
 
 
 def _placeholders(step: Step, labels: pa.Array) -> pa.Array:

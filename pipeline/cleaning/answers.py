@@ -3,7 +3,7 @@
 A filter's answer depends on the filter, its settings and a document's text alone. The text is that of the parent's row, as the
 steps before have altered it; so the place of an answer is a hash of those steps and the filter:
 
-    <store>/answers/<code version>/<parent's fingerprint>/<hash>/<shard>.arrow      `row` (in the parent's shard) and the answer
+    <store>/answers/<code version>/<parent's fingerprint>/<hash>/<batch>.arrow      `row` (in the batch) and the answer
 
 Whoever deletes the folder loses time and nothing else.
 """
@@ -48,10 +48,10 @@ def place_of(steps: Sequence[Step], step: Step) -> str:
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers about one shard's documents."""
+    """The answers about the documents of one batch, by its name."""
 
     folder: Path
-    shard: str
+    batch: str
 
     def of(self, place: str, rows: Ints, answer: Callable[[Ints | None], pa.Table]) -> pa.Table:
         """Return the answers about rows, in their order.
@@ -59,7 +59,7 @@ class Answers:
         `answer(positions)` gives those about some of the rows, by their position in `rows` (None: all of them), where they are
         not known yet.
         """
-        path = self.folder / place / f"{self.shard}.arrow"
+        path = self.folder / place / f"{self.batch}.arrow"
         known = _known(path)
         if known is None:
             fresh = answer(None)

@@ -1,7 +1,7 @@
-"""A shard's way through the steps between two points where shards wait for one another.
+"""A batch's way through the steps between two points where shards wait for one another.
 
-What it carries from pass to pass: the documents that are still there, the row of the parent's shard that each one is, and what
-was written down on the way (ledger, edits, rejected, measured values, counts).
+What it carries from pass to pass: the documents that are still there, the row of the batch that each one was, and what was
+written down on the way (ledger, edits, rejected, measured values, counts).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.cleaning.actions import act, edits, rejected_schema
+from pipeline.cleaning.actions import act, edits, edits_schema, rejected_schema
 from pipeline.cleaning.answers import Answers, place_of
 from pipeline.cleaning.bounds import bounded
 from pipeline.cleaning.looking import flattened, look
 from pipeline.cleaning.picking import chosen, taken
 from pipeline.cleaning.plan import Step
-from pipeline.documents import EDITS, flat_text, ledger_schema, with_texts
+from pipeline.documents import flat_text, ledger_schema, with_texts
 from pipeline.engine.memory import release
 from pipeline.timing import timed
 from pipeline.writing import HUGE
@@ -30,7 +30,7 @@ WRITTEN = ("removed", "rejected", "edits")
 
 @dataclass
 class Passage:
-    """A shard on its way: `documents`, `rows` (`int64[documents]`) and what was written down."""
+    """A batch on its way: `documents`, `rows` (`int64[documents]`) and what was written down."""
 
     documents: pa.Table
     rows: Ints
@@ -54,13 +54,13 @@ class Passage:
         empty = {
             "removed": ledger_schema(self.documents.schema),
             "rejected": rejected_schema(self.documents.schema),
-            "edits": EDITS,
+            "edits": edits_schema(self.documents.schema),
         }[part].empty_table()
         return pa.concat_tables([empty, *getattr(self, part)])
 
 
 def through(passage: Passage, steps: Sequence[Step], plan: Sequence[Step], answers: Answers) -> None:
-    """Take a shard through steps; `plan` are all steps of the recipe."""
+    """Take a batch through steps; `plan` are all steps of the recipe."""
     _tidy(passage)
     for step in steps:
         before, rejected = passage.documents.num_rows, sum(table.num_rows for table in passage.rejected)
@@ -120,17 +120,17 @@ def _rewrite(step: Step, passage: Passage, answer: pa.Table) -> int:
     after = entries.field("after") if mask.all() else pc.replace_with_mask(texts, pa.array(mask), entries.field("after"))
     passage.documents = with_texts(passage.documents, after, step.on)
     changed = np.unique(document)
-    passage.edits.append(edits(passage.documents["id"].take(pa.array(changed)), step.filter.name, "rewrite"))
+    passage.edits.append(edits(passage.documents, changed, step.filter.name, "rewrite"))
     return len(changed)
 
 
-def measured(steps: Sequence[Step], table: Callable[[int], pa.Table], ids: pa.ChunkedArray) -> pa.Table:
-    """Return what was measured of a shard: the ids, and a column a measure, null where a document was gone before."""
-    columns: dict[str, pa.Array] = {"id": ids}
+def measured(steps: Sequence[Step], table: Callable[[int], pa.Table], ids: pa.Table) -> pa.Table:
+    """Return what was measured of a batch: the ids, and a column a measure, null where a document was gone before."""
+    columns: dict[str, pa.Array] = dict(zip(ids.column_names, ids.columns, strict=True))
     for step in steps:
         if step.filter.kind == "measure":
             known = table(step.number)
-            at = np.full(len(ids), -1, dtype=np.int64)
+            at = np.full(ids.num_rows, -1, dtype=np.int64)
             at[known["row"].to_numpy()] = np.arange(known.num_rows)
             place = pa.array(at, mask=at < 0)
             for name in known.column_names[:-1]:

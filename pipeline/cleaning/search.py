@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.artifacts import read_shard, save
+from pipeline.artifacts import save
+from pipeline.cleaning.batches import Batch
 from pipeline.cleaning.looking import part_of
 from pipeline.cleaning.plan import Step
 from pipeline.cleaning.tables import read
@@ -23,27 +24,32 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Place:
-    """A shard that takes part in the search: its documents, and the folder and name of what the search writes for it."""
+    """A batch that takes part in the search: the folder and number of what is written for it; of another artifact, itself."""
 
-    documents: Path
     folder: Path
-    shard: int
-    ref: str = ""
+    number: int
+    foreign: Batch | None = None
+    ref: str = ""  # of the other artifact
 
     def file(self, name: str) -> Path:
-        """Return the path of a file of this shard."""
-        return self.folder / f"{self.shard:05}.{name}"
+        """Return the path of a file of this batch."""
+        return self.folder / f"{self.number:05}.{name}"
+
+    @property
+    def documents(self) -> Path:
+        """Return the file of the documents that wait in this run."""
+        return self.file("documents.arrow")
 
     def table(self, columns: list[str] | None = None) -> pa.Table:
-        """Return the shard's documents: those of another artifact, or those that wait in this run."""
-        if self.ref:
-            return read_shard(self.documents, columns)
+        """Return the batch's documents: those of another artifact, or those that wait in this run."""
+        if self.foreign:
+            return self.foreign.documents(columns)
         return read(self.documents).select(columns) if columns else read(self.documents)
 
 
 @dataclass(frozen=True)
 class Search:
-    """One duplicates step over all shards: those of other artifacts first."""
+    """One duplicates step over all batches: those of other artifacts first."""
 
     step: Step
     places: list[Place]
@@ -58,7 +64,7 @@ class Search:
         return float(self.step.settings.get("threshold", 1.0))
 
     def gathered(self, kind: str) -> npt.NDArray[Any]:
-        """Return one number a document, of all shards."""
+        """Return one number a document, of all batches."""
         return np.concatenate([np.load(place.file(f"{kind}-{self.step.number}.npy")) for place in self.places])
 
     @property

@@ -3,7 +3,7 @@
 Four maps, of which none holds more than a part of the sets, and whose results do not depend on how the work was divided. What
 they hand on is made anew by a run that goes on after a crash; only the twins are kept.
 
-    keys      a shard's bucket keys, band by band                            (when the shard has gone through its steps)
+    keys      a shard's bucket keys, band by band                            (when the batch has gone through its steps)
     buckets   some bands of all shards: documents that share a key there     -> candidates
     sets      a shard's candidates: the set of each one's shingles
     twins     candidates that buckets connect, in order of rank: survivors, and for each other document the one it goes for
@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.artifacts import Artifact, remembered
+from pipeline.cleaning.batches import batches
 from pipeline.cleaning.looking import look, part_of
 from pipeline.cleaning.plan import BEST, Step, measures
 from pipeline.cleaning.search import Place, Search, sets
@@ -62,10 +63,9 @@ def _scores(step: Step, answer: pa.Table, documents: pa.Table) -> npt.NDArray[np
 
 
 def foreign(step: Step, artifacts: Sequence[Artifact], work: Path, run: Run) -> list[Place]:
-    """Have the keys of other artifacts' documents made; return their shards."""
-    folder = work / "against"
-    shards = [(path, artifact.ref) for artifact in artifacts for path in artifact.files("documents")]
-    places = [Place(path, folder, number, ref) for number, (path, ref) in enumerate(shards)]
+    """Have the keys of other artifacts' documents made; return their batches."""
+    found = [(batch, artifact.ref) for artifact in artifacts for batch in batches(artifact)]
+    places = [Place(work / "against", number, batch, ref) for number, (batch, ref) in enumerate(found)]
     list(run.progress.track("against", run.engine.map(partial(_foreign_keys, step), places), len(places)))
     return places
 

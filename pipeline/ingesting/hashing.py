@@ -59,9 +59,9 @@ class Held:
 
     def names(self, common: Kinds, places: range) -> list[str]:
         """Return the names of some sources."""
-        name, _ = common.beginnings()
-        ones = (self.pack.ones[place] for place in places)
-        return [one.name if isinstance(one, Source) else name + one for one in ones]
+        names = [name for name, _ in common.beginnings()]
+        rows = zip(self.pack.ones[places.start : places.stop], self.pack.kinds[places.start : places.stop], strict=True)
+        return [one.name if isinstance(one, Source) else names[kind] + one for one, kind in rows]
 
     def from_memory(self, source: Source, place: int) -> Source:
         """Return a source whose bytes are those that were kept, if they were."""
@@ -104,27 +104,27 @@ class _Looked:
 
     def __init__(self, common: Kinds, pack: Pack) -> None:
         self.common, self.held = common, Held(pack)
-        self.name, self.path = common.beginnings()
+        self.beginnings = common.beginnings()
         self.plain = [is_plain(kind) for kind in common.kinds]
         self.rows = [self._row(place, *one) for place, one in enumerate(zip(pack.ones, pack.kinds, strict=True))]
 
     def _row(self, place: int, one: Source | str, kind: int) -> Row:
         format = self.common.kinds[kind].format
-        small = None if format in LOOKED_AT_WHOLE or place in self.held.pack.whys else self._at_once(one)
+        small = None if format in LOOKED_AT_WHOLE or place in self.held.pack.whys else self._at_once(one, kind)
         if small is None:
             return self._other(place, kind)
         stamp, digest, content = small
-        name, path = (one.name, one.path) if isinstance(one, Source) else (self.name + one, one)
+        name, path = (one.name, one.path) if isinstance(one, Source) else (self.beginnings[kind][0] + one, one)
         if self.plain[kind] and len(content) <= SMALL and not path.lower().endswith(ANY):
             self.held.contents[place] = content
         else:
             self.held.stamps[place] = stamp
         return Row(name, format, digest, len(content), kind)
 
-    def _at_once(self, one: Source | str) -> tuple[tuple[int, ...], str, bytes] | None:
+    def _at_once(self, one: Source | str, kind: int) -> tuple[tuple[int, ...], str, bytes] | None:
         if isinstance(one, Source):
             return None if one.why else hashed_at_once(one.file)
-        return hashed_at_once(self.path + one)
+        return hashed_at_once(self.beginnings[kind][1] + one)
 
     def _other(self, place: int, kind: int) -> Row:
         source = self.common.source(self.held.pack, place)

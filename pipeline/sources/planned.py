@@ -1,13 +1,14 @@
 """Sources and their settings, sorted by name, by the million: some bytes each, in packs of 1024.
 
-A file of a folder that was named is only its path below that folder; anything else is a `Source`. A pack is pickled and packed,
-so that neighbours, which have long beginnings in common, take a few bytes each: of ten million files there are tens of MB.
+A file of a folder that was named is only its path below that folder, which its kind knows; anything else is a `Source`. A pack
+is pickled and packed, so that neighbours, which have long beginnings in common, take a few bytes each: of ten million files
+there are tens of MB.
 """
 
 import pickle
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,7 +21,7 @@ Odd = TypeVar("Odd", bound=Source)
 
 
 class Row(NamedTuple):
-    """A planned source: itself, or the path of a file below the folder; the number of its kind; why it is not read."""
+    """A planned source: itself, or the path of a file below its kind's folder; the number of its kind; why it is not read."""
 
     one: Source | str
     kind: int
@@ -28,10 +29,11 @@ class Row(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What many sources have in common: the format, and the settings they are read with."""
+    """What many sources have in common: the format, the settings they are read with, the folder that they were found in."""
 
     format: str
     settings: Settings
+    folder: Folder = Folder("", "")
 
 
 class Pack(NamedTuple):
@@ -47,14 +49,10 @@ class Kinds:
     """What the sources of every pack have in common."""
 
     kinds: Sequence[Kind]
-    folder: Folder = field(default=Folder("", ""))
 
-    def beginnings(self) -> tuple[str, str]:
-        """Return what the names and the paths of the folder's files begin with."""
-        if not self.folder.path:
-            return "", ""
-        found = self.folder.found("", ("", ""))
-        return printable(found.name), found.path
+    def beginnings(self) -> list[tuple[str, str]]:
+        """Return, for each kind, what the names and the paths of its folder's files begin with."""
+        return [beginning(kind.folder) for kind in self.kinds]
 
     def sources(self, pack: Pack) -> Iterator[Source]:
         """Yield a pack's sources."""
@@ -65,8 +63,19 @@ class Kinds:
         one = pack.ones[place]
         if isinstance(one, Source):
             return one
-        found = self.folder.found(one, ("", ""))
-        return below_folder(found.name, found.path, self.kinds[pack.kinds[place]].format, pack.whys.get(place, ""))
+        kind = self.kinds[pack.kinds[place]]
+        found = kind.folder.found(one, ("", ""))
+        return below_folder(found.name, found.path, kind.format, pack.whys.get(place, ""))
+
+
+def beginning(folder: Folder) -> tuple[str, str]:
+    """Return what the names and the paths of a folder's files begin with.
+
+    >>> beginning(Folder("notes", "/in/notes")), beginning(Folder("", ""))
+    (('notes/', '/in/notes/'), ('', ''))
+    """
+    found = folder.found("", ("", ""))
+    return printable(found.name), found.path
 
 
 def below_folder(name: str, path: str, format: str, why: str) -> Source:
@@ -94,22 +103,30 @@ class Planned:
 
     def odd(self, of: type[Odd]) -> dict[int, tuple[Odd, Settings]]:
         """Return the sources of a class of their own, by their places; a folder's files are of none."""
-        if self.common.folder.path:
+        if all(kind.folder.path for kind in self.common.kinds):
             return {}
-        return {place: (source, settings) for place, (source, settings) in enumerate(self) if isinstance(source, of)}
+        return {
+            place: (row.one, self.common.kinds[row.kind].settings)
+            for place, row in enumerate(self._rows())
+            if isinstance(row.one, of)
+        }
 
     def replaced(self, by: Mapping[int, Source]) -> "Planned":
         """Return the same with other sources in some places."""
-        kinds = (kind for pack in self.packs for kind in unpacked(pack).kinds)
-        rows = (Row(by.get(place, source), kind) for place, ((source, _), kind) in enumerate(zip(self, kinds, strict=True)))
+        rows = (row._replace(one=by[place]) if place in by else row for place, row in enumerate(self._rows()))
         return Planned(self.common, list(packed(rows)))
+
+    def _rows(self) -> Iterator[Row]:
+        for pack in map(unpacked, self.packs):
+            for place, (one, kind) in enumerate(zip(pack.ones, pack.kinds, strict=True)):
+                yield Row(one, kind, pack.whys.get(place, ""))
 
 
 def packed(rows: Iterable[Row]) -> Iterator[bytes]:
     """Pack rows.
 
     >>> pack = unpacked(next(packed([Row("a.txt", 0), Row("b.txt", 0, "cannot be read")])))
-    >>> [(source.name, source.why) for source in Kinds([Kind("text", {})], Folder("notes", "/in/notes")).sources(pack)]
+    >>> [(source.name, source.why) for source in Kinds([Kind("text", {}, Folder("notes", "/in/notes"))]).sources(pack)]
     [('notes/a.txt', ''), ('notes/b.txt', 'cannot be read')]
     """
     left = iter(rows)

@@ -2,13 +2,13 @@
 
 The steps of a recipe are cut into passes at the steps for which shards wait for one another:
 
-    pass 0    a shard through its steps, then the keys of the duplicates steps behind them
+    pass 0    a batch of shards through its steps, then the keys of the duplicates steps behind them
     search    keys of all shards -> candidates -> exact similarity -> twins (see `cleaning.twins`, `cleaning.recurring`)
     pass 1    drop the twins, the steps up to the next such step, its keys
     ...
     the last  write documents/, removed/, edits/, rejected/ and measures/
 
-Between passes a shard waits in `work/<pass>/` of the draft. Every task keeps its answer there, so a run that was killed goes on
+Between passes a batch waits in `work/<pass>/` of the draft. Every task keeps its answer there, so a run that was killed goes on
 where it stood.
 """
 
@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.artifacts import Artifact, Draft, Identity, Store, read_schema, read_shard, remembered
+from pipeline.artifacts import Artifact, Draft, Identity, Store, read_schema, remembered
 from pipeline.cleaning import recurring, twins
 from pipeline.cleaning.actions import act
 from pipeline.cleaning.answers import Answers, answers_folder
+from pipeline.cleaning.batches import Batch, batches
 from pipeline.cleaning.looking import part_of
 from pipeline.cleaning.passage import WRITTEN, Passage, answered, measured, through
 from pipeline.cleaning.plan import Step, plan
@@ -40,16 +41,17 @@ from pipeline.errors import RecipeError, TooMuchRemoved
 from pipeline.exchange import most_of
 from pipeline.run import Run, versions
 from pipeline.timing import phase, timed
-from pipeline.writing import HUGE, shard_size, write_parquet
+from pipeline.writing import HUGE, write_parquet
 
 VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
 WAITING = ("duplicates", "recurring")
+WRITERS = 8  # of small files, each of which waits for the disk
 HUNGRY = {"gopher_repetition": 9, "c4_lines": 9, "repeated_lines": 8}  # a huge document's size: tables of its words, or lines
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Steps that a shard goes through alone, between those before and behind them for which shards wait for one another."""
+    """Steps that a batch goes through alone, between those before and behind them for which shards wait for one another."""
 
     number: int
     before: list[Step]
@@ -59,24 +61,24 @@ class Pass:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """One run of the stage: its steps, where it works, and how many shards there are."""
+    """One run of the stage: its steps, where it works, and how many batches of shards there are."""
 
     steps: list[Step]
     draft: Path
     answers: Path
-    shards: int
+    batches: int
 
     def work(self, number: int) -> Path:
-        """Return the folder in which shards wait behind a pass."""
+        """Return the folder in which batches wait behind a pass."""
         return self.draft / "work" / str(number)
 
-    def place(self, number: int, shard: int) -> Place:
-        """Return where a shard waits behind a pass."""
-        return Place(self.work(number) / f"{shard:05}.documents.arrow", self.work(number), shard)
+    def place(self, number: int, batch: int) -> Place:
+        """Return where a batch waits behind a pass."""
+        return Place(self.work(number), batch)
 
-    def measured(self, shard: int, step: int) -> Path:
-        """Return the file of what a step measured of a shard."""
-        return self.draft / "work" / "measured" / f"{shard:05}.{step}.arrow"
+    def measured(self, batch: int, step: int) -> Path:
+        """Return the file of what a step measured of a batch."""
+        return self.draft / "work" / "measured" / f"{batch:05}.{step}.arrow"
 
 
 def clean(parent: Artifact, name: str, run: Run, *, steps: Sequence[Any]) -> Artifact:
@@ -136,14 +138,14 @@ def _resolved(step: Step, store: Store) -> Step:
 
 
 def _cleaned(parent: Artifact, planned: list[Step], draft: Draft, run: Run) -> Artifact:
-    shards = parent.files("documents")
-    cleaning = Cleaning(planned, draft.path, answers_folder(run.store, parent), len(shards))
+    parts = batches(parent)
+    cleaning = Cleaning(planned, draft.path, answers_folder(run.store, parent), len(parts))
     counts: list[dict[str, Any]] = [_count(step) for step in planned]
     kept = 0
     for current in _passes(planned):
-        task = Weighed(partial(_pass_shard, cleaning, current), partial(_need, steps=current.steps))
+        task = Weighed(partial(_pass_batch, cleaning, current), partial(_need, steps=current.steps))
         label = f"clean, pass {current.number + 1}"
-        answers = list(run.progress.track(label, run.engine.map(task, list(enumerate(shards))), len(shards)))
+        answers = list(run.progress.track(label, run.engine.map(task, parts), len(parts)))
         _add(counts, [count for answer in answers for count in answer["counts"]])
         _add(counts, _search(cleaning, current, run))
         _guard(planned, counts)
@@ -172,33 +174,32 @@ def _passes(steps: list[Step]) -> list[Pass]:
     return [*passes, Pass(len(passes), before, alone, [])]
 
 
-def _need(item: tuple[int, Path], steps: Sequence[Step] = ()) -> int:
-    """Return the bytes that a task holds for a shard, as measured: four times its size, for some steps more if it is huge."""
-    rows, size = shard_size(item[1])
+def _need(batch: Batch, steps: Sequence[Step] = ()) -> int:
+    """Return the bytes that a task holds for a batch, as measured: four times its size, for some steps more if it is huge."""
+    rows, size = batch.size()
     times = max((HUNGRY.get(step.filter.name, 4) for step in steps), default=4) if size > HUGE else 4
     return (40 << 20) + 600 * rows + times * size
 
 
-def _pass_shard(cleaning: Cleaning, current: Pass, item: tuple[int, Path]) -> dict[str, Any]:
-    shard, parent = item
-    path = cleaning.work(current.number) / f"{shard:05}.json"
-    answer = remembered(path, lambda: _through(cleaning, current, shard, parent))
+def _pass_batch(cleaning: Cleaning, current: Pass, batch: Batch) -> dict[str, Any]:
+    path = cleaning.work(current.number) / f"{batch.number:05}.json"
+    answer = remembered(path, lambda: _through(cleaning, current, batch))
     if current.before:
-        cleaning.place(current.number - 1, shard).documents.unlink(missing_ok=True)
+        cleaning.place(current.number - 1, batch.number).documents.unlink(missing_ok=True)
     return answer
 
 
-def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dict[str, Any]:
-    """Take a shard through a pass; answer with the counts of its steps."""
-    answers = Answers(cleaning.answers, parent.stem)
-    passage = _waiting(cleaning, current, shard, parent, answers)
+def _through(cleaning: Cleaning, current: Pass, batch: Batch) -> dict[str, Any]:
+    """Take a batch through a pass; answer with the counts of its steps."""
+    answers = Answers(cleaning.answers, batch.name)
+    passage = _waiting(cleaning, current, batch, answers)
     through(passage, current.steps, cleaning.steps, answers)
-    place = cleaning.place(current.number, shard)
+    place = cleaning.place(current.number, batch.number)
     for part in WRITTEN:
         if (written := passage.table(part)).num_rows:
             write(written, place.file(f"{part}.arrow"))
     for number, values in passage.measured.items():
-        write(values, cleaning.measured(shard, number))
+        write(values, cleaning.measured(batch.number, number))
     if current.behind:
         with ThreadPoolExecutor(1) as disk:  # it takes the documents while their keys are made
             written = disk.submit(write, passage.documents, place.documents)
@@ -207,7 +208,7 @@ def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dic
                 _write_keys(step, cleaning, passage, place, answers)
             written.result()
     else:
-        _finish(cleaning, passage, current.number, shard, parent)
+        _finish(cleaning, passage, current.number, batch)
     return {"counts": passage.counts, "kept": passage.documents.num_rows}
 
 
@@ -215,21 +216,21 @@ def _through(cleaning: Cleaning, current: Pass, shard: int, parent: Path) -> dic
 def _write_keys(step: Step, cleaning: Cleaning, passage: Passage, place: Place, answers: Answers) -> None:
     answer = answered(step, passage, cleaning.steps, answers)
     if step.filter.kind == "recurring":
-        recurring.write_keys(step, answer, passage.documents, place.folder, place.shard)
+        recurring.write_keys(step, answer, passage.documents, place.folder, place.number)
     else:
         twins.write_keys(step, answer, passage.documents, place)
 
 
 @timed("read")
-def _waiting(cleaning: Cleaning, current: Pass, shard: int, parent: Path, answers: Answers) -> Passage:
-    """Return a shard as the pass before left it, after what was decided behind that pass."""
+def _waiting(cleaning: Cleaning, current: Pass, batch: Batch, answers: Answers) -> Passage:
+    """Return a batch as the pass before left it, after what was decided behind that pass."""
     if not current.before:
-        documents = read_shard(parent).combine_chunks()
+        documents = batch.documents().combine_chunks()
         return Passage(documents, np.arange(documents.num_rows))
-    place = cleaning.place(current.number - 1, shard)
+    place = cleaning.place(current.number - 1, batch.number)
     passage = Passage(place.table(), np.load(place.file("rows.npy")))
     if current.before[0].filter.kind == "recurring":
-        _strip(cleaning, current, passage, shard, answers)
+        _strip(cleaning, current, passage, batch.number, answers)
         return passage
     stays = np.ones(passage.documents.num_rows, dtype=bool)
     for step in current.before:
@@ -240,12 +241,12 @@ def _waiting(cleaning: Cleaning, current: Pass, shard: int, parent: Path, answer
     return passage
 
 
-def _strip(cleaning: Cleaning, current: Pass, passage: Passage, shard: int, answers: Answers) -> None:
-    """Cut out the lines of a shard that recur."""
+def _strip(cleaning: Cleaning, current: Pass, passage: Passage, batch: int, answers: Answers) -> None:
+    """Cut out the lines of a batch that recur."""
     step = current.before[0]
-    counted = recurring.Count(step, cleaning.work(current.number - 1), cleaning.shards)
+    counted = recurring.Count(step, cleaning.work(current.number - 1), cleaning.batches)
     before = passage.documents.num_rows
-    found = recurring.spans_of(counted, answered(step, passage, cleaning.steps, answers), passage.documents, shard)
+    found = recurring.spans_of(counted, answered(step, passage, cleaning.steps, answers), passage.documents, batch)
     deed = act(replace(step, bounds=recurring.BOUNDS), passage.documents, found)
     passage.removed, passage.edits = deed.removed, deed.edits
     passage.keep(deed.stays, deed.documents)
@@ -258,10 +259,10 @@ def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]
     """Find out, over all shards, what the steps behind a pass must know; answer with the counts of those that remove by it."""
     work = cleaning.work(current.number)
     if current.behind and current.behind[0].filter.kind == "recurring":
-        recurring.count(recurring.Count(current.behind[0], work, cleaning.shards), run)
+        recurring.count(recurring.Count(current.behind[0], work, cleaning.batches), run)
         return []
     counts = []
-    own = [cleaning.place(current.number, shard) for shard in range(cleaning.shards)]
+    own = [cleaning.place(current.number, batch) for batch in range(cleaning.batches)]
     gone = np.zeros(
         sum(len(np.load(place.file("rows.npy"), mmap_mode="r")) for place in own) if current.behind else 0, dtype=bool
     )
@@ -275,21 +276,29 @@ def _search(cleaning: Cleaning, current: Pass, run: Run) -> list[dict[str, Any]]
 
 
 @timed("write")
-def _finish(cleaning: Cleaning, passage: Passage, last: int, shard: int, parent: Path) -> None:
-    """Write what stays, and what was written down in all passes in the order of the steps."""
+def _finish(cleaning: Cleaning, passage: Passage, last: int, batch: Batch) -> None:
+    """Write what stays, and what was written down in all passes in the order of the steps, shard by shard."""
     tables = {"documents": passage.documents}
     for part in WRITTEN:
-        files = [cleaning.place(number, shard).file(f"{part}.arrow") for number in range(last + 1)]
+        files = [cleaning.place(number, batch.number).file(f"{part}.arrow") for number in range(last + 1)]
         empty = passage.table(part).slice(0, 0)
-        together = pa.concat_tables([empty, *(read(file) for file in files if file.exists())])
-        if part == "removed" or together.num_rows:
-            tables[part] = together
+        tables[part] = pa.concat_tables([empty, *(read(file) for file in files if file.exists())])
     if any(step.filter.kind == "measure" for step in cleaning.steps):
-        ids = read_shard(parent, ["id"])["id"]
-        values = measured(cleaning.steps, lambda step: read(cleaning.measured(shard, step)), ids)
-        tables["measures"] = values
-    with ThreadPoolExecutor(2) as disk:  # one is packed while the disk takes another
-        list(disk.map(lambda part: write_parquet(tables[part], cleaning.draft / part / f"{shard:05}.parquet"), tables))
+        known = partial(cleaning.measured, batch.number)
+        tables["measures"] = measured(cleaning.steps, lambda step: read(known(step)), batch.documents(["id"]))
+    _write_shards(tables, cleaning.draft, batch)
+
+
+def _write_shards(tables: dict[str, pa.Table], draft: Path, batch: Batch) -> None:
+    """Write the parts of a batch's shards, but for ledgers with no rows: some are packed while the disk takes others."""
+    written = [
+        (own, draft / part / f"{shard:05}.parquet")
+        for part, table in tables.items()
+        for shard, own in batch.apart(table)
+        if own.num_rows or part not in ("rejected", "edits")
+    ]
+    with ThreadPoolExecutor(2 if len(batch.files) == 1 else WRITERS) as disk:
+        list(disk.map(lambda one: write_parquet(*one), written))
 
 
 def _count(step: Step) -> dict[str, Any]:

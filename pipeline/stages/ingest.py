@@ -26,8 +26,9 @@ from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError, StoreError
 from pipeline.ingesting import hashing
 from pipeline.ingesting.hashing import Held, Look, between
+from pipeline.ingesting.opening import opened
 from pipeline.ingesting.parts import Parts, mixed, place, unified
-from pipeline.ingesting.plan import opened, plan
+from pipeline.ingesting.plan import plan
 from pipeline.ingesting.reading import documents
 from pipeline.ingesting.texts_at_once import texts_at_once
 from pipeline.readers.live_database.address import LiveSource

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,12 @@ def _supervised(labels: Int32s, lengths: Ints) -> Int32s:
 
 def _pieces(encoded: Sequence[Path], found: Held) -> tuple[pa.LargeStringArray, npt.NDArray[np.int32]]:
     """Return the ids of pieces' documents, and which window of its document each is."""
-    parts, places = [pa.array([], pa.large_string())], [np.zeros(0, np.int64)]
+    order, parts = np.argsort(found.spill, kind="stable"), [pa.array([], pa.large_string())]
     windows = np.zeros(len(found.row), np.int32)
-    for which, folder in enumerate(encoded):
-        own = np.flatnonzero(found.spill == which)
-        if len(own):
+    bounds = np.searchsorted(found.spill[order], np.arange(len(encoded) + 1)).tolist()
+    for folder, (first, last) in zip(encoded, pairwise(bounds), strict=True):
+        if first < last:
+            own = order[first:last]
             document, windows[own] = np.load(folder / "pieces.npy", mmap_mode="r")[:2, found.number[own]]
             parts.append(ids_of(folder).take(pa.array(document)))
-            places.append(own)
-    order = np.argsort(np.concatenate(places), kind="stable")
-    return pa.concat_arrays(parts).take(pa.array(order)), windows
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(order))), windows

@@ -22,12 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.cleaning.batches import Batch
 from pipeline.cleaning.plan import plan
 from pipeline.documents import schema
 from pipeline.engine.cores import one_core
 from pipeline.engine.local import Local
 from pipeline.engine.memory import Weighed
-from pipeline.stages.clean import Cleaning, Pass, _need, _pass_shard
+from pipeline.stages.clean import Cleaning, Pass, _need, _pass_batch
 
 TASKS, DOCUMENTS, WORDS, ROUNDS = 200, 200, 300, 5
 STEPS = ["unicode", "slop", {"word_count": {"min": 1}}, "exact_duplicates"]
@@ -67,9 +68,9 @@ def spent(run: Callable[[Any, Any], Iterable[Any]], processes: Collection[int], 
     shutil.rmtree(folder, ignore_errors=True)
     steps, _ = plan(STEPS)
     cleaning = Cleaning(steps, folder / "draft", folder / "answers", len(shards))
-    task = partial(_pass_shard, cleaning, Pass(0, [], steps[:3], steps[3:]))
+    task = partial(_pass_batch, cleaning, Pass(0, [], steps[:3], steps[3:]))
     start, before = time.perf_counter(), of_processors(processes)
-    assert len(list(run(task, list(enumerate(shards))))) == TASKS
+    assert len(list(run(task, [Batch(number, number, (shard,)) for number, shard in enumerate(shards)]))) == TASKS
     return Spent(of_processors(processes) - before, time.perf_counter() - start)
 
 

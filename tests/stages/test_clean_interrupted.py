@@ -36,8 +36,9 @@ def test_two_workers_write_the_bytes_of_one(documents, planted, run_with, shards
 
 
 def start(store, workers=2):
-    """Start `prep clean` in a process group of its own."""
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "clean", "--store", str(store), "--quiet"]
+    """Start `prep clean` in a process group of its own, each shard a task's own."""
+    code = "from pipeline.cleaning import batches; batches.MANY = 1; from pipeline.cli import main; main()"
+    command = [sys.executable, "-c", code, "clean", "--store", str(store), "--quiet"]
     return subprocess.Popen([*command, "--workers", str(workers)], start_new_session=True, stdout=subprocess.DEVNULL)
 
 
