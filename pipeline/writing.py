@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from pipeline.artifacts import atomic
 from pipeline.errors import BrokenArtifact
 
-HUGE = 256 << 20  # bytes of a table: a shard has an eighth of it, so that a document of such a size must be in it
+HUGE = 48 << 20  # bytes of a table: shards are written at 32 MiB, readers give 16 MiB at a time: a large document is in it
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

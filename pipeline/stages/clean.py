@@ -46,7 +46,7 @@ from pipeline.writing import HUGE, write_parquet
 VERSION = 2  # of what the stage does with the filters' answers; it enters the fingerprint
 WAITING = ("duplicates", "recurring")
 WRITERS = 8  # of small files, each of which waits for the disk
-HUNGRY = {"gopher_repetition": 9, "c4_lines": 9, "repeated_lines": 8}  # a huge document's size: tables of its words, or lines
+HUNGRY = {"gopher_repetition": 5, "c4_lines": 7, "repeated_lines": 7}  # a huge document's size: its words, or what is cut
 
 
 @dataclass(frozen=True)
