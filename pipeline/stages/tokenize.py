@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +25,7 @@ from pydantic import Field
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
 from pipeline.documents import EDITS, flat_text, ledger_schema
-from pipeline.engine.memory import Weighed, release
+from pipeline.engine.memory import Weighed, kept, release
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
 from pipeline.timing import phase, timed
@@ -289,7 +289,7 @@ def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> C
     return choice
 
 
-@lru_cache(maxsize=2)
+@kept
 def encoder_of(folder: Path, choice: Choice) -> Encoder:
     """Return the encoder of a draft's tokenizer; a worker makes it once."""
     return Encoder(reopened(folder), choice)

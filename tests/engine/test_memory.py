@@ -118,6 +118,16 @@ def test_what_a_large_task_leaves_behind_goes_back_to_the_system():
     assert len(last) == 1000
 
 
+def test_what_tasks_of_a_map_keep_goes_when_another_task_begins(monkeypatch):
+    monkeypatch.setattr(memory._Process, "kept", [])
+    made = []
+    keep = memory.kept(made.append)
+    uses, other = partial(lambda what, _: keep(what), "encoder"), partial(heavy, 1)
+    for task in (uses, uses, other, other, uses):
+        memory.done_and_released(task, None)
+    assert made == ["encoder"] * 2
+
+
 HELD_AFTER = """
 import numpy as np
 from pipeline.engine import memory
