@@ -69,13 +69,13 @@ def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
         return np.zeros(artifact.manifest.rows["kept"], np.bool_)
     ids = [np.zeros(0, np.uint64)]
     with tempfile.TemporaryDirectory() as folder:
-        places = [Path(folder) / f"{number:05}" for number in range(len(artifact.files("documents")))]
-        for place, path in zip(places, artifact.files("documents"), strict=True):
-            documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(path)])
+        places = [near.Place(path, Path(folder) / f"{number:05}") for number, path in enumerate(artifact.files("documents"))]
+        for place in places:
+            documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(place.documents)])
             texts, offsets, _ = flat_text(documents)
-            near.write_keys([near.near_keys(texts, offsets)], place)
+            near.write_keys([near.keys(texts, offsets)], place.work)
             ids.append(hashed(one_chunk(documents["id"])))
-        groups = near.groups(places, SIMILARITY, places[0].parent)
+        groups = near.groups(places, SIMILARITY, Path(folder))
     return held_out_of(ids, groups, share)
 
 

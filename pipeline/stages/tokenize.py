@@ -129,7 +129,8 @@ def tokenize(
         plan = Plan(draft.path, Bounds(sequence_length, train_on, overlong), near, proof.hope(shards))
         answers = _answers(plan, shards, run)
         encoded = gathered([plan.folder(shard.number) for shard in shards])
-        held = layout.held_out(encoded, validation, validation_by, validation_similarity, draft.work / "near", run)
+        paths = [shard.path for shard in shards]
+        held = layout.held_out(encoded, paths, validation, validation_by, validation_similarity, draft.work / "near", run)
         places = {parent.ref: number for number, parent in enumerate(parents)}
         names = [places[shard.artifact] for shard in shards]
         copies = copies_of(encoded, names, numbers["epochs"], numbers["mix"], held)
@@ -311,7 +312,8 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
     columns = columns_of(shard.path)
     removed, edits = [ledger_schema(columns).empty_table()], [EDITS.empty_table()]
     lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
-    with ShardWriter(plan.folder(shard.number), near=plan.near) as writer:
+    with ShardWriter(plan.folder(shard.number), searched=plan.near) as writer:
+        read = 0
         for documents in batches(shard.path):
             with timed("encode", documents.nbytes):
                 batch = sifted(plan.bounds, encoder, documents)
@@ -320,7 +322,8 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
                 writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
             if plan.near:
                 with timed("near keys", batch.documents.nbytes):
-                    writer.write_near(batch.documents)
+                    writer.write_keys(batch.documents, read + batch.rows)
+            read += documents.num_rows
             edits.append(truncated(batch, lost))
     entries = pa.concat_tables(removed)
     write_parquet(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")

@@ -6,7 +6,7 @@ A folder for each shard:
     pieces.npy               document, window and supervised tokens of each piece; int32[3, pieces]
     ids.arrow                the ids of its documents
     hashes.npy               hashes of id and source of each document; uint64[2, documents]
-    near.*.npy               what near duplicates are found by, where some are held out (see `near`)
+    near.*.npy, rows.npy     what near duplicates are found by, where some are held out (see `near`); where documents stood
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,7 @@ import pyarrow as pa
 
 from pipeline.artifacts import atomic, save
 from pipeline.documents import flat_text
-from pipeline.tokens import split
-from pipeline.tokens.near import NEAR, near_keys, write_keys
+from pipeline.tokens import near, split
 from pipeline.tokens.packed_rows import CODES, Int32s, SpillWriter
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
@@ -32,13 +31,14 @@ Overlong = Literal["auto", "split", "truncate", "drop", "error"]
 class ShardWriter:
     """Writes a shard's folder, a batch of documents at a time. Enter it with `with`."""
 
-    def __init__(self, folder: Path, *, near: bool) -> None:
+    def __init__(self, folder: Path, *, searched: bool) -> None:
         self.folder = folder
         self._spill = SpillWriter(folder)
         self._pieces = [np.zeros((3, 0), np.int32)]
         self._ids = [pa.array([], pa.large_string())]
         self._hashes = [np.zeros((2, 0), np.uint64)]
-        self._keys = [near_keys(pa.array([], pa.large_string()), np.zeros(1, np.int64))] if near else []
+        self._keys = [near.keys(pa.array([], pa.large_string()), np.zeros(1, np.int64))] if searched else []
+        self._rows = [np.zeros(0, np.int32)]
         self.documents = 0
 
     def __enter__(self) -> "ShardWriter":
@@ -52,7 +52,8 @@ class ShardWriter:
         save(np.concatenate(self._pieces, axis=1), self.folder / "pieces.npy")
         save(np.concatenate(self._hashes, axis=1), self.folder / "hashes.npy")
         if self._keys:
-            write_keys(self._keys, self.folder / NEAR)
+            save(np.concatenate(self._rows), self.folder / "rows.npy")
+            near.write_keys(self._keys, self.folder / near.NEAR)
         with atomic(self.folder / "ids.arrow") as temporary, pa.ipc.new_file(temporary, IDS) as file:
             file.write_batch(pa.record_batch([pa.concat_arrays(self._ids)], schema=IDS))
 
@@ -66,9 +67,15 @@ class ShardWriter:
         self._hashes.append(np.stack([split.hashed(ids), split.hashed(sources)]))
         self.documents += documents.num_rows
 
-    def write_near(self, documents: pa.Table) -> None:
-        """Append what near duplicates of these documents are found by."""
-        self._keys.append(near_keys(*flat_text(documents)[:2]))
+    def write_keys(self, documents: pa.Table, rows: Ints) -> None:
+        """Append the keys of documents that stand in these rows of the parent's shard."""
+        self._keys.append(near.keys(*flat_text(documents)[:2]))
+        self._rows.append(rows.astype(np.int32))
+
+
+def place_of(documents: Path, folder: Path) -> near.Place:
+    """Return what is told of a parent's shard, whose folder here is this, where near duplicates are searched."""
+    return near.Place(documents, folder / near.NEAR, folder / "rows.npy")
 
 
 IDS = pa.schema([pa.field("id", pa.large_string())])

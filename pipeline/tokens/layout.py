@@ -8,6 +8,7 @@ All pieces must be known before any has a row. While rows are filled a dozen byt
 done; what else there is to say of a piece is read from its shard's folder when it is needed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from pipeline.run import Run
 from pipeline.timing import phase
 from pipeline.tokens import near, split
 from pipeline.tokens.copies import Copies, Flags
-from pipeline.tokens.encoded import Encoded
+from pipeline.tokens.encoded import Encoded, place_of
 from pipeline.tokens.orders import concatenate, end_to_end, inverse, length_grouped, permutation
 from pipeline.tokens.packed_rows import Int32s, Places, place
 from pipeline.tokens.packing import pack, shuffled
@@ -40,13 +41,22 @@ class Wanted:
 
 @phase("hold out")
 def held_out(
-    encoded: Encoded, share: float, by: Literal["document", "source"], similarity: float | None, work: Path, run: Run
+    encoded: Encoded,
+    parents: Sequence[Path],
+    share: float,
+    by: Literal["document", "source"],
+    similarity: float | None,
+    work: Path,
+    run: Run,
 ) -> Flags:
-    """Say which documents are held out for validation; `bool[documents]`. `work` is a folder to search in."""
+    """Say which documents are held out for validation; `bool[documents]`.
+
+    `parents` are the shards that they come from; `work` is a folder to search in.
+    """
     shards = range(len(encoded.folders))
     groups = None
     if share > 0 and similarity is not None:
-        groups = near.groups([folder / near.NEAR for folder in encoded.folders], similarity, work, run)
+        groups = near.groups(list(map(place_of, parents, encoded.folders)), similarity, work, run)
     if share > 0 and by == "source":
         groups = split.joined(groups, np.concatenate([encoded.sources(shard) for shard in shards]))
     return split.held_out_of(map(encoded.ids, shards), groups, share)

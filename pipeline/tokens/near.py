@@ -1,7 +1,8 @@
 """Documents -> groups of those that near duplicates lead to one another, so that none of them is held out without the others.
 
-Buckets and parts are those of `pipeline.exchange`. In each part those candidates are connected that are alike; of a group that
-is too large for a task, first those of each block among themselves, and then those of any two blocks.
+Buckets and parts are those of `pipeline.exchange`. Keys are made while documents are encoded, and sets when it is known which
+of them are candidates: a set has eight bytes a word, more than the text. In each part those candidates are connected that are
+alike; of a group that is too large for a task, first those of each block among themselves, and then those of any two blocks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from filters import clusters
+from filters.kinds import Sets
 from filters.minhash import near_duplicates, shingles
 from pipeline.artifacts import save
-from pipeline.documents import Offsets
+from pipeline.documents import Offsets, flat_text
 from pipeline.engine.memory import Weighed
 from pipeline.exchange import Exchange, Hashes, Int32s, Ints, begun, buckets, mapped, most_of, order, parts
 from pipeline.run import Run
+from pipeline.tokens.parents import batches
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 NEAR = "near"
@@ -29,41 +32,50 @@ Numbers = npt.NDArray[np.integer[Any]]
 Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
-class Near(NamedTuple):
-    """What near duplicates among some documents are found by: `uint64[documents, bands]`, and the sets of their shingles."""
+class Place(NamedTuple):
+    """A shard that takes part in the search.
 
-    keys: Hashes
-    sizes: Ints
-    hashes: Hashes
+    `documents` is a parent's shard, and `rows` a file of those of its rows that take part, `int32` (None: all); `work` is the
+    folder and name of what the search writes of it.
+    """
 
+    documents: Path
+    work: Path
+    rows: Path | None = None
 
-def near_keys(texts: pa.LargeStringArray, offsets: Offsets) -> Near:
-    """Return bucket keys and shingles of some documents."""
-    found = shingles(texts, offsets)
-    return Near(near_duplicates(texts, offsets, bands=BANDS, rows=ROWS), np.diff(found.offsets), found.hashes)
-
-
-def write_keys(parts: Sequence[Near], place: Path) -> None:
-    """Write what the search for near duplicates needs of a shard's documents, which come in one part or several."""
-    for name, arrays in zip(Near._fields, zip(*parts, strict=True), strict=True):
-        whole = np.concatenate(arrays)
-        save(np.ascontiguousarray(whole.T) if name == "keys" else whole, _file(place, name))
+    def file(self, name: str) -> Path:
+        """Return the path of a file that the search writes."""
+        return _file(self.work, name)
 
 
-def groups(places: Sequence[Path], threshold: float, work: Path, run: Run | None = None) -> Int32s:
+def keys(texts: pa.LargeStringArray, offsets: Offsets) -> Hashes:
+    """Return the bucket keys of some documents; `uint64[documents, bands]`."""
+    return near_duplicates(texts, offsets, bands=BANDS, rows=ROWS)
+
+
+def write_keys(parts: Sequence[Hashes], work: Path) -> None:
+    """Write the bucket keys of a shard's documents, which come in one part or several."""
+    save(np.ascontiguousarray(np.concatenate(parts).T), _file(work, "keys"))
+
+
+def _file(work: Path, name: str) -> Path:
+    return work.with_name(f"{work.name}.{name}.npy")
+
+
+def groups(places: Sequence[Place], threshold: float, work: Path, run: Run | None = None) -> Int32s:
     """Return for each document the least one that near duplicates lead to; `int32[documents]`, over all shards in order.
 
     `work` is a folder for what the search writes; what it holds is bounded (see `pipeline.exchange`). Tasks are done by the
     engine of a run, or here.
     """
-    keys, sets = ([_file(place, name) for place in places] for name in ("keys", "chosen"))
-    exchange = begun(Exchange(work, NEAR, most=most_of(run.memory if run else None)), keys, sets)
+    files = ([place.file(name) for place in places] for name in ("keys", "sets"))
+    exchange = begun(Exchange(work, NEAR, most=most_of(run.memory if run else None)), *files)
     starts = exchange.starts()
     save(np.ones(starts[-1], dtype=bool), exchange.file("eligible.npy"), durable=False)
     workers, map_ = (run.engine.workers, partial(_mapped, exchange, run)) if run else (1, map)
     candidates = buckets.find(exchange, workers, map_)
     items = list(zip(places, pairwise(exchange.candidates_before(starts).tolist()), starts.tolist(), strict=False))
-    parts.write_offsets(exchange, map_(partial(_choose_sets, exchange), items))
+    parts.write_offsets(exchange, map_(partial(_sets, exchange), items))
     cuts = parts.cut(exchange, order.write(exchange), workers)
     ordered, least = mapped(exchange.file("order.npy")), np.arange(starts[-1], dtype=np.int32)
     whole = map_(partial(_alike, exchange, threshold), cuts.whole)
@@ -78,17 +90,19 @@ def _mapped(exchange: Exchange, run: Run, task: Callable[[Any], Any], items: Seq
     return run.progress.track("tokenize, near duplicates", answers, len(items))
 
 
-def _choose_sets(exchange: Exchange, shard: tuple[Path, tuple[int, int], int]) -> Ints:
-    """Write the sets of a shard's candidates side by side; return their sizes."""
-    place, (first, last), start = shard
-    sizes = mapped(_file(place, "sizes"))
-    begins = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+def _sets(exchange: Exchange, item: tuple[Place, tuple[int, int], int]) -> Ints:
+    """Make the sets of a shard's candidates, some documents at a time; return their sizes."""
+    place, (first, last), start = item
     rows = exchange.candidates()[first:last] - start
-    to = np.concatenate([[0], np.cumsum(sizes[rows])]).astype(np.int64)
-    sets = np.empty(to[-1], dtype=np.uint64)
-    clusters.gather(mapped(_file(place, "hashes")), begins[rows], np.diff(to), sets, to[:-1])
-    save(sets, _file(place, "chosen"), durable=False)
-    return np.diff(to)
+    rows = rows if place.rows is None else np.load(place.rows)[rows]
+    found, read = [Sets(np.zeros(0, np.uint64), np.zeros(1, np.int64))], 0
+    for documents in batches(place.documents):
+        own = rows[slice(*np.searchsorted(rows, [read, read + documents.num_rows]))] - read
+        read += documents.num_rows
+        if len(own):
+            found.append(shingles(*flat_text(documents.take(pa.array(own)))[:2]))
+    save(np.concatenate([sets.hashes for sets in found]), place.file("sets"), durable=False)
+    return np.concatenate([np.diff(sets.offsets) for sets in found])
 
 
 def _alike(exchange: Exchange, threshold: float, cut: tuple[int, int]) -> Ints:
@@ -141,7 +155,3 @@ def _connected(exchange: Exchange, threshold: float, candidates: Ints, parent: I
     members, bounds = clusters.by_document(own.buckets, own.bounds, many)  # turned round: the candidates of each bucket
     clusters.connect_alike(members, bounds, own.hashes, own.offsets, threshold, parent, split)
     return np.asarray(clusters.roots(parent))
-
-
-def _file(place: Path, name: str) -> Path:
-    return place.with_name(f"{place.name}.{name}.npy")

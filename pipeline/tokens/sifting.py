@@ -34,9 +34,10 @@ class Bounds:
 
 
 class Sifted(NamedTuple):
-    """The documents of a batch that stay, their tokens and pieces, and the ledger's entries for the others."""
+    """The documents of a batch that stay, their rows in it, tokens and pieces, and the ledger's entries for the others."""
 
     documents: pa.Table
+    rows: Ints
     tokens: Tokens
     pieces: Cut
     removed: list[pa.Table]
@@ -47,9 +48,11 @@ def sifted(bounds: Bounds, encoder: Encoder, documents: pa.Table) -> Sifted:
     documents = documents.replace_schema_metadata()
     gone: list[pa.Table] = []
     if kind_of(documents.schema) == "text":
-        tokens, overlong = encode_texts(encoder, flat_text(documents)[0]), bounds.overlong.replace("auto", "split")
+        tokens, rows = encode_texts(encoder, flat_text(documents)[0]), np.arange(documents.num_rows)
+        overlong = bounds.overlong.replace("auto", "split")
     else:
-        tokens, documents, gone = _conversations(bounds, encoder, documents)
+        tokens, rows, gone = _conversations(bounds, encoder, documents)
+        documents = documents.take(pa.array(rows))
         overlong = bounds.overlong.replace("auto", "drop")
     too_long = (tokens.lengths > bounds.sequence_length) & (overlong in ("drop", "error"))
     if overlong == "error" and too_long.any():
@@ -61,15 +64,15 @@ def sifted(bounds: Bounds, encoder: Encoder, documents: pa.Table) -> Sifted:
     gone.append(_entries(documents, silent, "supervised_tokens", "supervised_tokens", supervised, "min 1"))
     stays = ~(too_long | silent)
     if not stays.all():
-        tokens, documents = tokens.chosen(stays), documents.filter(pa.array(stays))
+        tokens, documents, rows = tokens.chosen(stays), documents.filter(pa.array(stays)), rows[stays]
         pieces = cut(tokens, bounds.sequence_length, overlong)  # type: ignore[arg-type]
-    return Sifted(documents, tokens, pieces, gone)
+    return Sifted(documents, rows, tokens, pieces, gone)
 
 
-def _conversations(bounds: Bounds, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, pa.Table, list[pa.Table]]:
+def _conversations(bounds: Bounds, encoder: Encoder, documents: pa.Table) -> tuple[Tokens, Ints, list[pa.Table]]:
     chat = Chat(encoder.reference.tokenizer)
     tokens, fit, unfit = encode(chat, conversations(documents), bounds.train_on, encoder)
-    return tokens, documents.take(pa.array(fit, pa.int64())), [_unfit_entries(documents, unfit)]
+    return tokens, np.array(fit, dtype=np.int64), [_unfit_entries(documents, unfit)]
 
 
 def _unfit_entries(documents: pa.Table, unfit: dict[int, Unfit]) -> pa.Table:
@@ -105,7 +108,7 @@ def _supervised(tokens: Tokens, cut: Cut) -> Ints:
 
 def truncated(batch: Sifted, lost: Counter[str]) -> pa.Table:
     """Count what truncation took, and return what is to be noted of the documents that it cut (`EDITS`)."""
-    documents, tokens, pieces, _ = batch
+    documents, _, tokens, pieces, _ = batch
     rows = np.flatnonzero(pieces.lost)
     ends = tokens.offsets[1:][rows]
     supervised = counted(tokens.supervised, ends - pieces.lost[rows], ends)

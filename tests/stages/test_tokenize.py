@@ -566,6 +566,18 @@ def test_a_document_that_is_too_long_may_stop_the_run(run, words):
         tokenize([documents], "t", run, tokenizer=words, sequence_length=3, overlong="error")
 
 
+def test_near_duplicates_stay_together_behind_documents_that_do_not_stay(run, words):
+    wordy = lambda pair, last: " ".join([*(f"{pair}.{number}" for number in range(20)), last])
+    texts = [wordy(pair, last) for pair in range(24) for last in ("the", "mill")]
+    texts[0:0], texts[30:30] = ["the " * 90], ["mill " * 90]
+    parents = [parent(run.store, "t", texts)]
+    made = tokenize(parents, "t", run, tokenizer=words, sequence_length=64, overlong="drop", validation=0.5)
+    splits = {line["document"]: line["split"] for line in index(made)}
+    kept = [splits[f"t:{number}"] for number in range(len(texts)) if number not in (0, 30)]
+    assert kept[::2] == kept[1::2]
+    assert set(kept) == {"train", "validation"}
+
+
 def test_near_duplicates_never_stand_on_both_sides_of_the_split(run, words):
     page = lambda number: " ".join(f"w{number // 3}x{place}" for place in range(60)) + f" {number}"
     pages = [page(number) for number in (*range(0, 90, 2), *range(1, 90, 2))]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.artifacts import Store
 from pipeline.engine.local import Local
 from pipeline.run import Run
-from pipeline.tokens.near import groups, near_keys, write_keys
+from pipeline.tokens.near import Place, groups, keys, write_keys
 from pipeline.tokens.split import hashed, held_out, held_out_of, joined
 
 
@@ -18,9 +19,12 @@ def ids(*names):
 
 
 def groups_of(tmp_path, *shards, threshold=0.5, memory=None):
-    places = [tmp_path / f"{number:05}" for number in range(len(shards))]
-    for place, texts in zip(places, shards, strict=True):
-        write_keys([near_keys(pa.array(texts, pa.large_string()), np.arange(len(texts) + 1))], place)
+    places = [Place(tmp_path / f"{number:05}.parquet", tmp_path / f"{number:05}") for number in range(len(shards))]
+    tmp_path.mkdir(exist_ok=True)
+    for place, own in zip(places, shards, strict=True):
+        texts = pa.array(own, pa.large_string())
+        pq.write_table(pa.table({"text": texts}), place.documents)
+        write_keys([keys(texts, np.arange(len(texts) + 1))], place.work)
     return groups(places, threshold, tmp_path / "work", Run(Store(tmp_path), Local(1), memory=memory)).tolist()
 
 
@@ -51,10 +55,18 @@ def test_groups_are_those_of_all_documents_compared_however_shards_are_cut(tmp_p
     assert groups_of(tmp_path / "cut", texts[:1], [], texts[1:4], texts[4:]) == whole
 
 
-def test_the_sets_of_documents_that_share_no_key_are_left_where_they_are(tmp_path):
+def test_documents_that_share_no_key_have_no_set(tmp_path):
     groups_of(tmp_path, [PAGE, "alone"], [PAGE, "nobody like it", "two other words"])
-    chosen = [len(np.load(tmp_path / f"{shard:05}.chosen.npy")) for shard in range(2)]
-    assert chosen == [len(WORDS) - 4] * 2
+    assert [len(np.load(tmp_path / f"{shard:05}.sets.npy")) for shard in range(2)] == [len(WORDS) - 4] * 2
+
+
+def test_sets_are_made_of_the_rows_that_take_part(tmp_path):
+    texts = pa.array(["left out", PAGE, "left out too", PAGE.replace("word0", "another")], pa.large_string())
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", row_group_size=3)
+    np.save(tmp_path / "rows.npy", np.array([1, 3], np.int32))
+    place = Place(tmp_path / "a.parquet", tmp_path / "a", tmp_path / "rows.npy")
+    write_keys([keys(texts.take(pa.array([1, 3])), np.arange(3))], place.work)
+    assert groups([place], 0.5, tmp_path / "work").tolist() == [0, 0]
 
 
 def test_groups_are_the_same_in_rounds_that_hold_little(tmp_path, planted):
