@@ -16,6 +16,7 @@ import pipeline.stages.tokenize
 from filters.kernels.characters import folds
 from filters.slop import words
 from pipeline.artifacts import Identity, Store, atomic
+from pipeline.cleaning import batches
 from pipeline.documents import schema
 from pipeline.engine.local import Local
 from pipeline.run import Run
@@ -36,6 +37,7 @@ STEPS = [
 ingest.TASK_SOURCES = 3  # so that few files are several tasks, and several shards
 pipeline.stages.tokenize.UNSORTED = 0  # so that what waits is sorted, as large data are
 shards.SHARD_TOKENS = 2048
+batches.MANY = 1
 
 with tempfile.TemporaryDirectory() as folder:
     store = Store(folder)

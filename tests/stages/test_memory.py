@@ -60,5 +60,5 @@ def test_lines_counted_in_ranges_that_hold_little_recur_the_same(cleaned, monkey
         assert sorted(texts) == own
 
 
-def test_a_task_of_an_exchange_holds_an_eighth_of_the_bound():
-    assert most_of(8 * 10**8) == 10**8
+def test_a_task_of_an_exchange_holds_a_sixteenth_of_the_bound():
+    assert most_of(8 * 10**8) == 5 * 10**7
