@@ -2,7 +2,8 @@
 
     draft        a folder without a manifest that no run is filling; its run would have to begin anew
     left over    what a killed run or a killed removal has left
-                     .live-*  .copy-*  .gc-*            copies of far sources, of files in a bucket; half a removal
+                     .live-*  .copy-*  .gc-*            copies of far sources, packs of small ones, of files in a bucket;
+                                                        half a removal
                      .mark-*  .jobs-*                   drivers' marks, jobs' files
                      .lock  .done  work  *.tmp          in a published artifact: of a run that was killed behind its manifest,
                                                         or of a task that outlived its driver

@@ -153,14 +153,11 @@ def done_and_released(task: Callable[[Item], Answer], item: Item) -> Answer:
 def thrifty() -> None:
     """Let this process, and those that it starts from here on, give a large block back to the system as soon as it is free.
 
-    Allocators keep such blocks for the next one, and cut them up meanwhile, so that a worker grows with the tasks it has done:
-    one that tokenizes shards of 38 MB held 390 MB at most in its eighth, and 300 this way, for a tenth more work.
+    An allocator keeps such blocks for the next one, and cuts them up meanwhile, so that a worker grows with the tasks it has
+    done: one that tokenizes shards of 38 MB held 390 MB at most in its eighth, and 340 this way, with no more work. Arrow's own
+    allocator is left as it is: without it a worker holds 280 MB, and ingest takes 40 % more work.
     """
-    import pyarrow as pa
-
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(LARGE))
-    pa.set_memory_pool(pa.system_memory_pool())
     with contextlib.suppress(AttributeError):  # only glibc's allocator is told so
         ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
 

@@ -42,11 +42,6 @@ class Tokens(NamedTuple):
         """Return the number of tokens of each document."""
         return np.diff(self.offsets)
 
-    @property
-    def supervised_counts(self) -> Ints:
-        """Return the number of supervised tokens of each document, its first token apart."""
-        return predicted(self.supervised, self.offsets[:-1], self.offsets[1:])
-
     def chosen(self, documents: npt.NDArray[np.bool_]) -> "Tokens":
         """Return the tokens of the chosen documents alone."""
         if documents.all():
