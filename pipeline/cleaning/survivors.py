@@ -8,10 +8,10 @@ who stays. Who is gone has found a twin, but looks on for one that its buckets n
 compared with first, had all been held at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,9 @@ import numpy.typing as npt
 from filters import clusters
 from pipeline.artifacts import save
 from pipeline.exchange import Exchange, Ints, mapped, parts
+from pipeline.exchange.buckets import Map
 
 Values = npt.NDArray[np.float64]
-Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
-"""Has a task done for each item; the answers come one by one."""
 EVERYWHERE = np.int32(2**31 - 1)  # in so many of its buckets a candidate looks that has no twin: in all
 
 

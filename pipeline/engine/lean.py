@@ -9,6 +9,7 @@ that is told here does without them, until somebody imports one himself.
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -47,8 +48,12 @@ class _Watched(MetaPathFinder):
         return spec
 
 
+@cache
 def lean() -> None:
-    """Let pyarrow and numba make sure now that there is nothing to import, where it has not been imported yet."""
+    """Let pyarrow and numba make sure now, once, that there is nothing to import, where it has not been imported yet.
+
+    Meanwhile nobody in this process can import any of it: it is done before there are threads.
+    """
     hidden = _Hidden()
     sys.meta_path.insert(0, hidden)
     if "pandas" not in sys.modules and not any(isinstance(finder, _Watched) for finder in sys.meta_path):

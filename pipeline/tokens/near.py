@@ -22,6 +22,7 @@ from pipeline.artifacts import save
 from pipeline.documents import Offsets, flat_text
 from pipeline.engine.memory import Weighed
 from pipeline.exchange import Exchange, Hashes, Int32s, Ints, begun, buckets, mapped, most_of, order, parts
+from pipeline.exchange.buckets import Map
 from pipeline.run import Run
 from pipeline.tokens.parents import batches
 
@@ -29,7 +30,6 @@ BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 
 NEAR = "near"
 
 Numbers = npt.NDArray[np.integer[Any]]
-Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
 class Place(NamedTuple):
