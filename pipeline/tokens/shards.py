@@ -1,10 +1,13 @@
-"""Rows of pieces that wait in spills -> Arrow shards of whole rows, and the index of what each row holds."""
+"""Rows of pieces that wait in spills -> Arrow shards of whole rows, and the index of what each row holds.
+
+A task writes several shards of rows that stand side by side: what they hold is looked up in all spills at once, which costs
+more than their tokens where spills are hundreds.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +19,22 @@ from filters.kernels import kernel
 from pipeline.artifacts import atomic
 from pipeline.timing import timed
 from pipeline.tokens.encoded import ids_of
-from pipeline.tokens.packed_rows import PACKED, Held, Int32s, gather, held, places_of
+from pipeline.tokens.packed_rows import PACKED, Held, Int32s, Places, gather, held, places_of, within
 from pipeline.tokens.rows import IGNORED, INDEX, Ints
 
 SHARD_TOKENS = 4 << 20  # tokens of a shard of rows: 48 MiB in Arrow
+TOGETHER = 16  # shards of rows that a task writes at most: looking up takes it a twentieth of its time then, with 264 spills
+TASKS = 64  # of a split at least, where it has so many shards of rows
+PIECES = 1 << 19  # of a task at most, each some 200 bytes while it is looked up
 COUNTED = {"tokens": "length", "supervised_tokens": "supervised_tokens"}  # sums of the index
 
 
 @dataclass(frozen=True)
-class RowShard:
-    """Some rows of a split; the folder of the spills that hold their tokens, one a shard, and that of the spills' indexes."""
+class Split:
+    """What the rows of a split are made of: the folders of the spills, one a shard of documents, and of the spills' indexes."""
 
     draft: Path
-    split: str
-    number: int  # of the shard in its split
-    index: int  # of the shard among all
-    first: int
-    stop: int
+    name: str
     spills: Path
     indexes: Path
     artifacts: Sequence[tuple[str, int]]  # refs, and how many shards each has
@@ -41,56 +43,76 @@ class RowShard:
         """Return the folders of all shards below one."""
         return [folder / f"{number:05}" for number in range(sum(shards for _, shards in self.artifacts))]
 
+
+@dataclass(frozen=True)
+class RowShard:
+    """Some rows of a split, its shard `number`, that of the index being `index`."""
+
+    split: Split
+    number: int
+    index: int
+    first: int
+    stop: int
+
     @property
     def files(self) -> tuple[Path, Path]:
         """Return the files of its rows and of their index."""
-        tokens = self.draft / "tokens" / self.split / f"{self.number:05}.arrow"
-        return tokens, self.draft / "index" / f"{self.index:05}.parquet"
-
-    def cut(self, step: int) -> "list[RowShard]":
-        """Return shards of so many rows each; the last may have fewer."""
-        firsts = range(self.first, self.stop, step)
-        return [
-            replace(
-                self,
-                number=self.number + place,
-                index=self.index + place,
-                first=first,
-                stop=min(first + step, self.stop),
-            )
-            for place, first in enumerate(firsts)
-        ]
+        tokens = self.split.draft / "tokens" / self.split.name / f"{self.number:05}.arrow"
+        return tokens, self.split.draft / "index" / f"{self.index:05}.parquet"
 
 
-def write(shard: RowShard) -> dict[str, Any]:
-    """Write a shard of rows and its index, which the draft is to seal; return the counts."""
+def cut(split: Split, rows: int, length: int, before: int) -> list[RowShard]:
+    """Cut a split's rows, of `length` tokens each, into shards; `before` files of the index are those of other splits."""
+    step = max(1, SHARD_TOKENS // length)
+    firsts = enumerate(range(0, rows, step))
+    return [RowShard(split, number, before + number, first, min(first + step, rows)) for number, first in firsts]
+
+
+def tasks(shards: Sequence[RowShard], pieces: int) -> list[Sequence[RowShard]]:
+    """Give each task shards that stand side by side, `pieces` being those of them all."""
+    together = min(TOGETHER, len(shards) // TASKS, PIECES * len(shards) // max(1, pieces))
+    return [shards[first : first + max(1, together)] for first in range(0, len(shards), max(1, together))]
+
+
+def write(shards: Sequence[RowShard]) -> dict[str, int]:
+    """Write shards of rows that stand side by side, and their indexes, which the draft is to seal; return the counts of all."""
+    split, first = shards[0].split, shards[0].first
     with timed("pack"):
-        places = places_of(shard.each(shard.indexes), shard.first, shard.stop)
-        rows = gather(shard.each(shard.spills), shard.first, shard.stop, places)
+        places = places_of(split.each(split.indexes), first, shards[-1].stop)
+        found = held(places)
+        known = _known(split, found)
+    counts = [_written(shard, within(places, shard.first, shard.stop), found, known) for shard in shards]
+    return {name: sum(count[name] for count in counts) for name in ("rows", *COUNTED)}
+
+
+def _written(shard: RowShard, places: Sequence[Places], found: Held, known: pa.Table) -> dict[str, int]:
+    with timed("pack"):
+        rows = gather(shard.split.each(shard.split.spills), shard.first, shard.stop, places)
     tokens, lines = shard.files
     with timed("write", rows.nbytes), atomic(tokens, durable=False) as temporary, pa.ipc.new_stream(temporary, PACKED) as file:
         file.write_table(rows)
-    index = _index(shard, rows, held(places))
+    first, stop = np.searchsorted(found.row, [shard.first, shard.stop]).tolist()
+    supervised = _supervised(rows["labels"].combine_chunks().values.to_numpy(), found.length[first:stop])
+    index = known.slice(first, stop - first).append_column(INDEX.field("supervised_tokens"), pa.array(supervised))
     with atomic(lines, durable=False) as temporary:
         pq.write_table(index, temporary, compression="zstd")
     counts = {name: int(pc.sum(index[column]).as_py() or 0) for name, column in COUNTED.items()}
     return {"rows": rows.num_rows, **counts}
 
 
-def _index(shard: RowShard, rows: pa.Table, found: Held) -> pa.Table:
-    ids, window = _pieces(shard.each(shard.draft / "work" / "encoded"), found)
-    artifacts = np.repeat(np.arange(len(shard.artifacts)), [shards for _, shards in shard.artifacts])
-    supervised = _supervised(rows["labels"].combine_chunks().values.to_numpy(), found.length)
+def _known(split: Split, found: Held) -> pa.Table:
+    """Return the index of what rows hold, but for its last column, which is counted in the rows."""
+    ids, window = _pieces(split.each(split.draft / "work" / "encoded"), found)
+    artifacts = np.repeat(np.arange(len(split.artifacts)), [shards for _, shards in split.artifacts])
     columns = [
-        pa.repeat(pa.scalar(shard.split, pa.string()), len(found.row)),
+        pa.repeat(pa.scalar(split.name, pa.string()), len(found.row)),
         pa.array(found.row),
         ids,
-        pa.array([ref for ref, _ in shard.artifacts], pa.string()).take(pa.array(artifacts[found.spill])),
+        pa.array([ref for ref, _ in split.artifacts], pa.string()).take(pa.array(artifacts[found.spill])),
         pa.array(window),
         pa.array(found.length.astype(np.int32)),
-        pa.array(supervised),
     ]
-    return pa.Table.from_arrays(columns, schema=INDEX)
+    return pa.Table.from_arrays(columns, schema=pa.schema(list(INDEX)[:-1]))
 
 
 @kernel

@@ -35,29 +35,27 @@ class Rows:
 def write(rows: Rows, split: str, before: int, run: Run) -> tuple[dict[str, Any], int]:
     """Write the rows of a split, `before` files of the index being those of others; return its counts, and how many it has."""
     length, work = rows.wanted.sequence_length, rows.draft.work / split
-    count = _placed(rows, split, work / "places")
-    spills = indexes = _sorted(rows, split, work, run) if rows.sort else None
-    whole = shards.RowShard(
-        rows.draft.path, split, 0, before, 0, count, spills or _encoded(rows), indexes or work / "places", rows.artifacts
-    )
-    tasks = whole.cut(max(1, shards.SHARD_TOKENS // length))
+    count, pieces = _placed(rows, split, work / "places")
+    spills, indexes = [_sorted(rows, split, work, run)] * 2 if rows.sort else (_encoded(rows), work / "places")
+    parts = shards.cut(shards.Split(rows.draft.path, split, spills, indexes, rows.artifacts), count, length, before)
+    tasks = shards.tasks(parts, pieces)
     answers = run.progress.track(f"tokenize, {split}: writing", run.engine.map(shards.write, tasks), len(tasks))
     total = {"rows": 0, "tokens": 0, "supervised_tokens": 0}
     for task, answer in zip(tasks, answers, strict=True):
         total = {name: total[name] + answer[name] for name in total}
-        for file in task.files:
+        for file in [file for shard in task for file in shard.files]:
             rows.draft.seal(file)
     shutil.rmtree(work)
     filled = total["tokens"] / (total["rows"] * length) if total["rows"] else 0.0
-    return {"split": split, **total, "filled": round(filled, 4)}, len(tasks)
+    return {"split": split, **total, "filled": round(filled, 4)}, len(parts)
 
 
 @phase("place pieces")
-def _placed(rows: Rows, split: str, to: Path) -> int:
-    """Say where each piece goes; return the number of rows. What that takes is given back before tasks begin."""
+def _placed(rows: Rows, split: str, to: Path) -> tuple[int, int]:
+    """Say where each piece goes; return how many rows and pieces. What that takes is given back before tasks begin."""
     taken = layout.taken(rows.copies, rows.wanted, held_out=split == "validation")
     layout.place_all(taken, to)
-    count = taken.rows
+    count = taken.rows, len(taken.to)
     del taken
     release()
     return count

@@ -271,6 +271,18 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bytes(tmp_path, words, monkey
     assert content(again) == content(whole)
 
 
+def test_shards_of_rows_that_a_task_writes_together_are_those_of_a_task_each(tmp_path, words, monkeypatch):
+    monkeypatch.setattr("pipeline.tokens.shards.SHARD_TOKENS", 12)
+    made = []
+    for tasks in (1, 100):
+        monkeypatch.setattr("pipeline.tokens.shards.TASKS", tasks)
+        run = Run(Store(tmp_path / str(tasks)), Local(1))
+        texts = parent(run.store, "texts", ["the mill stands by the river"] * 9, [], ["the river runs"] * 7)
+        made.append(tokenize([texts], "t", run, tokenizer=words, sequence_length=6, validation=0))
+    assert content(made[0]) == content(made[1])
+    assert len(made[0].files("tokens")) > 3
+
+
 def test_spills_that_are_sorted_give_the_same_bytes_as_others(tmp_path, words, monkeypatch):
     made = []
     for most in (0, 1 << 28):
