@@ -38,6 +38,7 @@ from pipeline.tokens.encoding.fast import Unsupported
 from pipeline.tokens.files import SPLITS, describe
 from pipeline.tokens.layout import Packing, Wanted
 from pipeline.tokens.masks import probe
+from pipeline.tokens.packed_rows import NARROW
 from pipeline.tokens.parents import Shard, batches, columns_of, shards_of
 from pipeline.tokens.rows import SHORTEST
 from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
@@ -312,7 +313,8 @@ def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
     columns = columns_of(shard.path)
     removed, edits = [ledger_schema(columns).empty_table()], [EDITS.empty_table()]
     lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
-    with ShardWriter(plan.folder(shard.number), searched=plan.near) as writer:
+    narrow = encoder.all_below(NARROW)
+    with ShardWriter(plan.folder(shard.number), narrow=narrow, searched=plan.near) as writer:
         read = 0
         for documents in batches(shard.path):
             with timed("encode", documents.nbytes):

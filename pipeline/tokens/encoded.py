@@ -21,7 +21,7 @@ import pyarrow as pa
 from pipeline.artifacts import atomic, save
 from pipeline.documents import flat_text
 from pipeline.tokens import near, split
-from pipeline.tokens.packed_rows import CODES, Int32s, SpillWriter
+from pipeline.tokens.packed_rows import Int32s, SpillWriter, spilled
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
 
 Hashes = npt.NDArray[np.uint64]
@@ -29,11 +29,14 @@ Overlong = Literal["auto", "split", "truncate", "drop", "error"]
 
 
 class ShardWriter:
-    """Writes a shard's folder, a batch of documents at a time. Enter it with `with`."""
+    """Writes a shard's folder, a batch of documents at a time. Enter it with `with`.
 
-    def __init__(self, folder: Path, *, searched: bool) -> None:
+    `narrow` says that all ids are below `packed_rows.NARROW`, `searched` that near duplicates will be.
+    """
+
+    def __init__(self, folder: Path, *, narrow: bool, searched: bool) -> None:
         self.folder = folder
-        self._spill = SpillWriter(folder)
+        self._spill = SpillWriter(folder, narrow=narrow)
         self._pieces = [np.zeros((3, 0), np.int32)]
         self._ids = [pa.array([], pa.large_string())]
         self._hashes = [np.zeros((2, 0), np.uint64)]
@@ -148,8 +151,7 @@ def gathered(folders: Sequence[Path]) -> Encoded:
     """Look at what all folders hold."""
     sizes = [[np.load(folder / f"{name}.npy", mmap_mode="r").shape[-1] for name in ("hashes", "pieces")] for folder in folders]
     documents, pieces = np.array(sizes, dtype=np.int64).reshape(-1, 2).T
-    tokens = sum((folder / CODES).stat().st_size for folder in folders) // np.dtype(np.int32).itemsize
-    return Encoded(folders, documents, pieces, tokens)
+    return Encoded(folders, documents, pieces, sum(map(spilled, folders)))
 
 
 def ids_of(folder: Path) -> pa.LargeStringArray:

@@ -3,7 +3,8 @@
 A row takes its documents from anywhere, and which ones is known only when all have been encoded. So a shard's tokens wait in a
 spill, a folder of three files:
 
-    codes.bin     the tokens of its documents side by side: int32, the id where it is supervised, its complement where not
+    codes.bin     the tokens of its documents side by side: int32, the id where it is supervised, its complement where not;
+                  codes16.bin, int16, where all ids are below `NARROW`: half of what goes to the disk and back
     lengths.npy   tokens of each document
     index.npy     row, start, length and number of each document, in the order of rows; written when all lengths are known
 
@@ -46,20 +47,25 @@ from pipeline.tokens.rows import IGNORED, TOKEN_LISTS, Ints, Rows, Tokens, offse
 
 Int32s = npt.NDArray[np.int32]
 PACKED = pa.schema([pa.field(name, TOKEN_LISTS) for name in ("input_ids", "labels", "position_ids")])
-CODES = "codes.bin"
+Codes = npt.NDArray[np.int32] | npt.NDArray[np.int16]
+CODES: dict[npt.DTypeLike, str] = {np.int32: "codes.bin", np.int16: "codes16.bin"}
+NARROW = 1 << 15  # where all ids are below, they and their complements are int16
 CHUNK = 1 << 24  # tokens that an exchange holds at a time: 64 MB
 
 
 class SpillWriter:
-    """Writes a shard's documents as they come. Enter it with `with`; the lengths are written last."""
+    """Writes a shard's documents as they come. Enter it with `with`; the lengths are written last.
 
-    def __init__(self, spill: Path) -> None:
-        self._spill = spill
+    `narrow` says that all ids are below `NARROW`.
+    """
+
+    def __init__(self, spill: Path, *, narrow: bool) -> None:
+        self._spill, self._kind = spill, np.int16 if narrow else np.int32
         self._files = contextlib.ExitStack()
         self._lengths = [np.zeros(0, np.int32)]
 
     def __enter__(self) -> Self:
-        temporary = self._files.enter_context(atomic(self._spill / CODES))
+        temporary = self._files.enter_context(atomic(self._spill / CODES[self._kind]))
         self._codes = self._files.enter_context(temporary.open("wb"))
         return self
 
@@ -70,7 +76,7 @@ class SpillWriter:
 
     def write(self, tokens: Tokens, ranges: Rows) -> None:
         """Append ranges of a batch's tokens, each a document that stays whole."""
-        append(codes(tokens, ranges), self._codes)
+        append(codes(tokens, ranges).astype(self._kind, copy=False), self._codes)
         self._lengths.append((ranges.stop - ranges.start).astype(np.int32))
 
 
@@ -108,7 +114,7 @@ def exchange(spill: Path, to: Path, chunk: int = CHUNK, index: Path | None = Non
     """
     codes, (row, start, length, number) = _codes(spill), np.load((index or spill) / "index.npy")
     offsets = offsets_of(length)
-    with atomic(to / CODES, durable=False) as temporary, temporary.open("wb") as file:
+    with atomic(to / CODES[codes.dtype.type], durable=False) as temporary, temporary.open("wb") as file:
         at = 0
         while at < len(row):
             stop = max(at + 1, int(np.searchsorted(offsets, offsets[at] + chunk, side="right")) - 1)
@@ -172,10 +178,22 @@ def _places(index: Ints, first: int, stop: int) -> Places:
     return Places(*np.array(index[:, slice(*np.searchsorted(index[0], [first, stop]))]))
 
 
-def _codes(spill: Path) -> Int32s:
+def spilled(spill: Path) -> int:
+    """Return how many tokens are in a spill."""
+    file, kind = _file(spill)
+    return file.stat().st_size // np.dtype(kind).itemsize
+
+
+def _codes(spill: Path) -> Codes:
     """Map the codes of a spill by the system's call, a fifth of the cost of NumPy's own; an empty file cannot be mapped."""
-    with (spill / CODES).open("rb") as file:
-        return np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ) if os.fstat(file.fileno()).st_size else b"", np.int32)
+    path, kind = _file(spill)
+    with path.open("rb") as file:
+        return np.frombuffer(mmap(file.fileno(), 0, access=ACCESS_READ) if os.fstat(file.fileno()).st_size else b"", kind)
+
+
+def _file(spill: Path) -> tuple[Path, npt.DTypeLike]:
+    """Return the file of a spill's codes, and their type."""
+    return next((spill / name, kind) for kind, name in CODES.items() if (spill / name).exists())
 
 
 def codes(tokens: Tokens, ranges: Rows) -> Int32s:
@@ -202,9 +220,9 @@ def _folded(ids: Int32s, supervised: npt.NDArray[np.bool_], start: Ints, stop: I
 
 
 @kernel
-def _moved(codes: Int32s, start: Ints, length: Ints) -> Int32s:
+def _moved(codes: Codes, start: Ints, length: Ints) -> Codes:
     """Return documents side by side."""
-    out, to = np.empty(length.sum(), dtype=np.int32), 0
+    out, to = np.empty(length.sum(), dtype=codes.dtype), 0
     for document in range(len(start)):
         out[to : to + length[document]] = codes[start[document] : start[document] + length[document]]
         to += length[document]
@@ -213,7 +231,7 @@ def _moved(codes: Int32s, start: Ints, length: Ints) -> Int32s:
 
 @kernel
 def _lay(
-    codes: Int32s, row: Ints, start: Ints, length: Ints, free: Ints, input_ids: Int32s, labels: Int32s, position_ids: Int32s
+    codes: Codes, row: Ints, start: Ints, length: Ints, free: Ints, input_ids: Int32s, labels: Int32s, position_ids: Int32s
 ) -> None:
     """Lay documents into their rows, each at the place from which its row is still `free`."""
     for document in range(len(row)):

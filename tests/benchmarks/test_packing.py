@@ -147,7 +147,7 @@ def spilled(folder, tokens):
     for shard, documents in enumerate(np.array_split(np.arange(len(lengths)), SHARDS)):
         offsets = offsets_of(lengths[documents])
         ids = np.random.default_rng(shard).integers(0, 32_000, offsets[-1], dtype=np.int32)
-        with SpillWriter(folder / f"{shard:02}") as writer:
+        with SpillWriter(folder / f"{shard:02}", narrow=False) as writer:
             writer.write(Tokens(ids, ids % 3 > 0, offsets), windows(offsets, np.ones(len(documents), bool), CAPACITY))
         place(folder / f"{shard:02}", rows[documents], lengths[documents])
     return rows.max() + 1

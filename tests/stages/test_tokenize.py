@@ -23,6 +23,7 @@ from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
 from pipeline.stages.tokenize import SLOW, tokenize
 from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
+from pipeline.tokens.packed_rows import NARROW
 from pipeline.tokens.rows import SHORTEST, encode_texts, offsets_of, windows
 from pipeline.tokens.tokenizer import Tokenizer, reopened, train
 
@@ -281,6 +282,17 @@ def test_shards_of_rows_that_a_task_writes_together_are_those_of_a_task_each(tmp
         made.append(tokenize([texts], "t", run, tokenizer=words, sequence_length=6, validation=0))
     assert content(made[0]) == content(made[1])
     assert len(made[0].files("tokens")) > 3
+
+
+@pytest.mark.parametrize("highest", [len(WORDS), NARROW - 1, NARROW, 150_000])
+def test_an_id_beyond_a_gap_in_the_vocabulary_stays_what_it_is(tmp_path, run, highest):
+    vocabulary = {word: number for number, word in enumerate(WORDS)} | {"far": highest}
+    backend = Backend(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    Tokenizer(backend, {}).save(tmp_path / "gap")
+    made = tokenize([parent(run.store, "t", ["the far mill"])], "t", run, tokenizer=str(tmp_path / "gap"), validation=0)
+    (row,) = rows(made)
+    assert row["input_ids"] == [WORDS.index("the"), highest, WORDS.index("mill")]
 
 
 def test_spills_that_are_sorted_give_the_same_bytes_as_others(tmp_path, words, monkeypatch):

@@ -29,7 +29,7 @@ def encoded_of(folder, shards):
         offsets = offsets_of(np.array(lengths, np.int64))
         ids = np.arange(token, token + offsets[-1], dtype=np.int32)
         token += int(offsets[-1])
-        with ShardWriter(own, searched=False) as writer:
+        with ShardWriter(own, narrow=False, searched=False) as writer:
             tokens = Tokens(ids, np.ones(len(ids), bool), offsets)
             pieces = windows(offsets, np.ones(len(lengths), bool), LENGTH)
             writer.write(pa.table({"id": names, "source": names}), tokens, pieces)
@@ -69,7 +69,7 @@ def test_of_half_an_epoch_the_documents_are_taken_whose_ids_hash_lowest(tmp_path
 def test_the_ids_of_a_shard_are_those_of_all_its_batches(tmp_path):
     names = pa.array(["a", "b"], pa.large_string())
     one = Tokens(np.zeros(2, np.int32), np.ones(2, bool), np.array([0, 1, 2]))
-    with ShardWriter(tmp_path / "00000", searched=False) as writer:
+    with ShardWriter(tmp_path / "00000", narrow=False, searched=False) as writer:
         for _ in range(2):
             writer.write(pa.table({"id": names, "source": names}), one, windows(one.offsets, np.ones(2, bool), LENGTH))
     assert ids_of(tmp_path / "00000").to_pylist() == ["a", "b", "a", "b"]

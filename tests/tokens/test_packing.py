@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.tokens.orders import concatenate, draws, length_grouped, permutation
-from pipeline.tokens.packed_rows import SpillWriter, exchange, gather, place
+from pipeline.tokens.packed_rows import NARROW, SpillWriter, exchange, gather, place
 from pipeline.tokens.packing import fewest_rows, pack, shuffled
 from pipeline.tokens.rows import IGNORED, Rows, Tokens, offsets_of
 
@@ -155,8 +155,9 @@ def spilled(folder, documents, rows, cuts):
     """Write documents, lists of (id, supervised), into spills that begin at the cuts; return their folders."""
     bounds = [0, *cuts, len(documents)]
     spills = [folder / f"{number}" for number in range(len(bounds) - 1)]
+    narrow = all(id_ < NARROW for document in documents for id_, _ in document)
     for spill, first, stop in zip(spills, bounds[:-1], bounds[1:], strict=True):
-        with SpillWriter(spill) as writer:
+        with SpillWriter(spill, narrow=narrow) as writer:
             for document in documents[first:stop]:
                 ids, supervised = (np.array(column) for column in zip(*document, strict=True))
                 tokens = Tokens(ids.astype(np.int32), supervised.astype(bool), offsets_of(np.array([len(ids)])))
@@ -176,8 +177,13 @@ def laid(documents, rows):
     return table
 
 
-TOKEN = st.tuples(st.sampled_from([0, 1, 2, 31_999, 2**31 - 1]), st.booleans())
-DOCUMENTS = st.lists(st.lists(TOKEN, min_size=1, max_size=CAPACITY), max_size=12)
+def documents_of(largest):
+    """Draw documents, lists of (id, supervised), with ids up to the largest of a vocabulary."""
+    token = st.tuples(st.sampled_from([0, 1, 2, largest]), st.booleans())
+    return st.lists(st.lists(token, min_size=1, max_size=CAPACITY), max_size=12)
+
+
+DOCUMENTS = st.sampled_from([NARROW - 1, NARROW, 2**31 - 1]).flatmap(documents_of)
 
 
 @settings(max_examples=25)  # each of them waits for the disk several times
@@ -218,10 +224,10 @@ def test_an_exchange_lays_neighbours_of_a_row_side_by_side(tmp_path):
     documents = [[(number, True)] for number in range(5)]
     (spill,) = spilled(tmp_path, documents, np.array([2, 0, 1, 0, 2]), [])
     exchange(spill, tmp_path / "sorted")
-    assert np.fromfile(tmp_path / "sorted" / "codes.bin", np.int32).tolist() == [1, 3, 2, 0, 4]
+    assert np.fromfile(tmp_path / "sorted" / "codes16.bin", np.int16).tolist() == [1, 3, 2, 0, 4]
 
 
 def test_a_task_that_fails_leaves_no_spill(tmp_path):
-    with pytest.raises(KeyError), SpillWriter(tmp_path / "spill"):
+    with pytest.raises(KeyError), SpillWriter(tmp_path / "spill", narrow=True):
         raise KeyError
     assert list((tmp_path / "spill").iterdir()) == []

@@ -59,6 +59,12 @@ class Encoder:
         self.reference = Reference(tokenizer)
         self._choice, self._one_in = choice, one_in
 
+    def all_below(self, number: int) -> bool:
+        """Say whether all ids are below a number; there may be gaps between them."""
+        backend = self.reference.tokenizer.backend
+        few = backend.get_vocab_size(with_added_tokens=True) <= number  # all of a large vocabulary are half a second
+        return few and max(backend.get_vocab(with_added_tokens=True).values(), default=0) < number
+
     @cached_property
     def _text(self) -> Fast:
         return Fast(self.reference.tokenizer.backend.to_str(), spelled_out=True)
