@@ -233,3 +233,12 @@ def one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def strings_of(column: pa.ChunkedArray | pa.Array) -> pa.LargeStringArray:
+    """Return a column of strings as one array of `STRING`, as kernels want it; what is that already is not copied.
+
+    >>> strings_of(pa.chunked_array([["a"], ["b"]])).type
+    DataType(large_string)
+    """
+    return one_chunk(column.cast(STRING))

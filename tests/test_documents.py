@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, flat_text, kind_of, schema, with_texts
+from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, flat_text, kind_of, schema, strings_of, with_texts
 
 ROLES = ("system", "user", "assistant")
 TEXTS = st.lists(st.text(max_size=6), max_size=6)
@@ -87,6 +87,17 @@ def test_tables_of_several_chunks_are_laid_out_as_one():
     one = chats_of([[{"role": "user", "content": "Hi"}]])
     flat, offsets, message = flat_text(pa.concat_tables([one, one]))
     assert (flat.to_pylist(), offsets.tolist(), message.tolist()) == (["Hi", "Hi"], [0, 1, 2], [0, 0])
+
+
+def test_strings_of_one_chunk_are_not_copied():
+    column = pa.chunked_array([pa.array(["a", "b"], STRING)])
+    before, after = column.chunk(0).buffers()[2], strings_of(column).buffers()[2]
+    assert after.address == before.address
+
+
+@pytest.mark.parametrize("column", [pa.array(["a", "b"]), pa.chunked_array([["a"], ["b"]]), pa.chunked_array([], pa.string())])
+def test_strings_of_any_kind_become_one_array_of_64_bit_offsets(column):
+    assert strings_of(column).equals(pa.array(column.to_pylist(), STRING))
 
 
 def test_the_kind_is_told_by_the_columns():

@@ -112,7 +112,7 @@ def _altered(step: Step, documents: pa.Table, texts: pa.Array, offsets: Ints, hi
         deed.removed.append(ledger(chosen(documents, gone), step.filter.name, **why, evidence=told.filter(pa.array(gone))))
         deed.stays &= ~gone
     kept = altered & deed.stays
-    deed.edits.append(edits(documents, np.flatnonzero(kept), step.filter.name, action, told.filter(pa.array(kept))))
+    deed.edits.append(edits(documents, np.flatnonzero(kept), step.filter.name, action, chosen(told, kept)))
     deed.changed = int(kept.sum())
     deed.documents = chosen(after, deed.stays)
     return deed

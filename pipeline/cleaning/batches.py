@@ -64,6 +64,17 @@ class Batch:
             yield self.first + place, rest.slice(first, last - first)
 
 
+def reserved(documents: pa.Schema) -> list[str]:
+    """Return a problem where documents have a column of their own that would be taken for the one that says which shard.
+
+    >>> reserved(pa.schema([("id", pa.string()), ("shard", pa.string())]))
+    []
+    """
+    if SHARD not in documents.names:
+        return []
+    return [f"clean keeps the column name {SHARD!r} for itself. Rename it in the source, or leave it out of keep_columns."]
+
+
 def batches(artifact: Artifact) -> list[Batch]:
     """Return the batches of an artifact's documents."""
     files = artifact.files("documents")

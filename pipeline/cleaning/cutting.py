@@ -24,8 +24,7 @@ def widened(action: str, texts: pa.Array, hits: Hits) -> Hits:
     ends = kernels.buffers(texts)[1]
     end = ends[spans.text + 1] - ends[spans.text] if action == "truncate" else spans.end
     order = np.lexsort((spans.label, spans.start, spans.text))
-    first, last = _merged(spans.text[order], spans.start[order], end[order], not_touching=action == "redact")
-    chosen = order[first]
+    chosen, last = _merged(order, spans.text, spans.start, end, not_touching=action == "redact")
     return Hits(
         hits.document[spans.label[chosen]], spans.text[chosen], hits.message[spans.label[chosen]], spans.start[chosen], last,
         hits.label.take(pa.array(spans.label[chosen])),
@@ -33,11 +32,11 @@ def widened(action: str, texts: pa.Array, hits: Hits) -> Hits:
 
 
 @kernel
-def _merged(text: Ints, start: Ints, end: Ints, not_touching: bool) -> tuple[Ints, Ints]:
-    """Merge spans that overlap or, unless `not_touching`, meet: the first of each run, and where the run ends."""
-    first, last = np.empty(len(text), dtype=np.int64), np.empty(len(text), dtype=np.int64)
+def _merged(order: Ints, text: Ints, start: Ints, end: Ints, not_touching: bool) -> tuple[Ints, Ints]:
+    """Merge spans, taken in order, that overlap or, unless `not_touching`, meet: the first of each run, and where it ends."""
+    first, last = np.empty(len(order), dtype=np.int64), np.empty(len(order), dtype=np.int64)
     runs = 0
-    for span in range(len(text)):
+    for span in order:
         joined = runs > 0 and text[first[runs - 1]] == text[span]
         if joined and (start[span] < last[runs - 1] or (start[span] == last[runs - 1] and not not_touching)):
             last[runs - 1] = max(last[runs - 1], end[span])

@@ -18,10 +18,10 @@ def taken(rows: pa.Array | pa.Table, places: npt.NDArray[np.int64]) -> Any:  # n
     return rows.take(pa.array(places))
 
 
-def chosen(documents: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
-    """Return the documents for which a mask is true.
+def chosen(rows: pa.Array | pa.Table, mask: npt.NDArray[np.bool_]) -> Any:  # noqa: ANN401  what was given: an array or a table
+    """Return the rows for which a mask is true.
 
     >>> chosen(pa.table({"id": ["a", "b"]}), np.array([True, False]))["id"].to_pylist()
     ['a']
     """
-    return documents if mask.all() else documents.filter(pa.array(mask))
+    return rows if mask.all() else rows.filter(pa.array(mask))

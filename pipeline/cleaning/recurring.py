@@ -96,9 +96,8 @@ def _range(counted: Count, ranges: int, number: int) -> tuple[Hashes, Int32s]:
 def spans_of(counted: Count, answer: pa.Table, documents: pa.Table, shard: int) -> pa.Table:
     """Return, as a spans filter's answer, the lines of a shard that recur; with `keep: first`, not those that stand first."""
     keys, first_shard = mapped(counted.file("keys.npy")), mapped(counted.file("first.npy"))
-    column = answer["pieces"].combine_chunks()
     _, offsets, _ = flat_text(documents, counted.step.on)
-    document, _, entries = flattened(column, offsets)
+    document, _, entries = flattened(answer["pieces"], offsets)
     own = entries.field("key").to_numpy()
     at = np.minimum(np.searchsorted(keys, own), max(0, len(keys) - 1))
     recur = keys[at] == own if len(keys) else np.zeros(len(own), dtype=bool)

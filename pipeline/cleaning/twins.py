@@ -28,7 +28,7 @@ from pipeline.cleaning.plan import BEST, Step, measures
 from pipeline.cleaning.search import Place, Search, sets
 from pipeline.cleaning.survivors import of_blocks, of_whole
 from pipeline.cleaning.tables import read, save, write
-from pipeline.documents import STRING, flat_text, ledger
+from pipeline.documents import STRING, flat_text, ledger, one_chunk
 from pipeline.errors import FilterError
 from pipeline.exchange import buckets, mapped, order, parts
 from pipeline.run import Run
@@ -41,8 +41,7 @@ ALARM = 0.1  # a cluster with a larger share of the documents is told
 
 def write_keys(step: Step, answer: pa.Table, documents: pa.Table, place: Place) -> None:
     """Write what the search needs of a shard: keys band by band, which documents have a text at all, and their rank."""
-    column = answer["keys"].combine_chunks()
-    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    column = one_chunk(answer["keys"])
     keys = column.flatten().to_numpy().reshape(len(column), column.type.list_size)
     save(np.ascontiguousarray(keys.T), place.file(f"keys-{step.number}.npy"))
     save(answer["eligible"].to_numpy(), place.file(f"eligible-{step.number}.npy"))

@@ -20,11 +20,10 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.artifacts import Artifact, read_schema
-from pipeline.documents import flat_text
+from pipeline.documents import flat_text, strings_of
 from pipeline.errors import BrokenArtifact, RowsLost
 from pipeline.exporters._shards import Shards, rows_in
 from pipeline.tokens import near
-from pipeline.tokens.encoded import one_chunk
 from pipeline.tokens.split import hashed, held_out_of
 
 BATCH = 4096  # documents held at a time
@@ -74,7 +73,7 @@ def held_out(artifact: Artifact, share: float) -> npt.NDArray[np.bool_]:
             documents = pa.concat_tables([schema_of(artifact).empty_table(), *_batches(place.documents)])
             texts, offsets, _ = flat_text(documents)
             near.write_keys([near.keys(texts, offsets)], place.work)
-            ids.append(hashed(one_chunk(documents["id"])))
+            ids.append(hashed(strings_of(documents["id"])))
         groups = near.groups(places, SIMILARITY, Path(folder))
     return held_out_of(ids, groups, share)
 

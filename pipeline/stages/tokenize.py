@@ -9,61 +9,32 @@ A text is trained whole; a conversation is rendered by the chat template, traine
 `pipeline.tokens.masks`). What fails a proof, is too long or trains nothing goes to the ledger with the reason.
 """
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pyarrow as pa
 from pydantic import Field
 
-from pipeline.artifacts import Artifact, Draft, Identity, atomic, refusals, remembered
-from pipeline.documents import EDITS, flat_text, ledger_schema
-from pipeline.engine.memory import Weighed, kept, release
+from pipeline.artifacts import Artifact, Identity
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.run import Run, versions
-from pipeline.timing import phase, timed
 from pipeline.tokens import layout, left_out, proof, split_rows, training
-from pipeline.tokens.chat import Chat, template_text
 from pipeline.tokens.copies import copies as copies_of
-from pipeline.tokens.encoded import Overlong, ShardWriter, gathered
-from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
-from pipeline.tokens.encoding.fast import Unsupported
+from pipeline.tokens.encode_all import encode_all
+from pipeline.tokens.encode_shard import Plan
+from pipeline.tokens.encoded import Overlong, gathered
 from pipeline.tokens.files import SPLITS, describe
 from pipeline.tokens.layout import Packing, Wanted
-from pipeline.tokens.masks import probe
-from pipeline.tokens.packed_rows import NARROW
-from pipeline.tokens.parents import Shard, batches, columns_of, shards_of
+from pipeline.tokens.parents import shards_of
 from pipeline.tokens.rows import SHORTEST
-from pipeline.tokens.sifting import FILTERS, Bounds, sifted, truncated
-from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY, TRAINED_SPECIAL, Tokenizer, load, reopened
-from pipeline.writing import HUGE, shard_size, write_parquet
+from pipeline.tokens.settling import Learnt, choose, has_chats, settle
+from pipeline.tokens.sifting import FILTERS, Bounds
+from pipeline.tokens.tokenizer import SMALLEST_VOCABULARY
 
 VERSION = 5  # of what the stage does with the same settings; it enters the fingerprint
-SLOW = Choice(*["the fast encoder erred"] * 2)
 UNSORTED = 1 << 28  # tokens, 1 GB: so many are still in memory, where documents are picked from all over as fast as in order
 
 Shares = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What every task of a run knows; the tokenizer lies in the draft."""
-
-    draft: Path
-    bounds: Bounds
-    near: bool
-    choice: Choice
-
-    def folder(self, shard: int) -> Path:
-        """Return where a shard's tokens wait."""
-        return self.draft / "work" / "encoded" / f"{shard:05}"
 
 
 def tokenize(
@@ -113,9 +84,8 @@ def tokenize(
         training.check(vocab_size, tokenizer_kind, special_tokens)
     numbers = {key: _numbered(parents, key, given) for key, given in (("mix", mix), ("epochs", epochs))}
     shards = shards_of(parents)
-    chats = any(shard.kind == "chat" for shard in shards)
-    learnt = (vocab_size, tokenizer_kind, tuple(special_tokens))
-    what, make = _choose(shards, chats, tokenizer, learnt, chat_template)
+    learnt = Learnt(vocab_size, tokenizer_kind, tuple(special_tokens))
+    what, make = choose(shards, tokenizer, learnt, chat_template)
     recipe = {
         "version": VERSION, "tokenizer": what, "sequence_length": sequence_length, "overlong": overlong, "train_on": train_on,
         "packing": packing, "validation": validation, "validation_by": validation_by,
@@ -125,10 +95,10 @@ def tokenize(
     if known := run.answered(identity, name):
         return known
     with run.store.draft(identity, name) as draft:
-        _settle(draft, make, chats, run)
+        settle(draft, make, run, chats=has_chats(shards))
         near = validation > 0 and validation_similarity is not None
         plan = Plan(draft.path, Bounds(sequence_length, train_on, overlong), near, proof.hope(shards))
-        answers = _answers(plan, shards, run)
+        answers = encode_all(plan, shards, run)
         encoded = gathered([plan.folder(shard.number) for shard in shards])
         paths = [shard.path for shard in shards]
         held = layout.held_out(encoded, paths, validation, validation_by, validation_similarity, draft.work / "near", run)
@@ -180,53 +150,6 @@ def _check(
         raise UsageError(f"--validation {validation} is no share of the documents. Give 0 or more, and less than 1.")
 
 
-def _choose(
-    shards: Sequence[Shard],
-    chats: bool,
-    tokenizer: str | None,
-    learnt: tuple[int, training.Kind, tuple[str, ...]],
-    chat_template: str | None,
-) -> tuple[dict[str, Any], Callable[[], Tokenizer]]:
-    """Return what the tokenizer is, for the fingerprint, and how to come by it: a trained one is known before it is trained."""
-    if tokenizer is None:
-        template = template_text(chat_template, None, fallback="chatml")
-        digest = hashlib.sha256(template.encode()).hexdigest()
-        what = {
-            "trained": training.KINDS[learnt[1]],
-            "vocab_size": learnt[0],
-            "special": [*TRAINED_SPECIAL, *learnt[2]],
-            "chat_template": digest,
-        }
-        return what, lambda: training.trained(_texts(shards), *learnt).with_chat_template(template)
-    opened = load(tokenizer)
-    if chats or chat_template is not None:
-        opened = opened.with_chat_template(template_text(chat_template, opened.chat_template))
-    return {"content": opened.content_hash}, lambda: opened
-
-
-def _texts(shards: Sequence[Shard]) -> Iterator[list[str]]:
-    for shard in shards:
-        for documents in batches(shard.path):
-            yield flat_text(documents)[0].to_pylist()
-
-
-@phase("settle the tokenizer")
-def _settle(draft: Draft, make: Callable[[], Tokenizer], chats: bool, run: Run) -> None:
-    """Put the tokenizer into the draft, whole or not at all, and see that its chat template can be used."""
-    folder = draft.path / "tokenizer"
-    if not folder.exists():
-        made = make()
-        if chats:
-            probe(Chat(made))
-            if unknown := Chat(made).unknown_marks():
-                run.progress.say(
-                    f"the tokenizer has no token for the chat template's {', '.join(unknown)}: they are spelled out"
-                )
-        with refusals(folder):
-            made.save(draft.work / "tokenizer")
-            (draft.work / "tokenizer").rename(folder)
-
-
 def _numbered(parents: Sequence[Artifact], setting: str, given: Mapping[str, float] | None) -> dict[int, float]:
     """Return a number for each artifact, told by name or ref, by its place; raises `UsageError` for one that is not here."""
     known: dict[str, list[int]] = {}
@@ -244,95 +167,6 @@ def _numbered(parents: Sequence[Artifact], setting: str, given: Mapping[str, flo
     if missing:
         raise UsageError(f"mix: no share for {', '.join(missing)}. Give each artifact one, or leave it out of the call.")
     return found
-
-
-def _answers(plan: Plan, shards: Sequence[Shard], run: Run) -> list[dict[str, Any]]:
-    """Encode all shards: by the fast encoder, proved meanwhile, until it is refused or errs; then by the tokenizer's own."""
-    folder, refused = plan.draft / "tokenizer", plan.draft / "work" / "refused.json"
-    with ThreadPoolExecutor(1) as aside:
-        proving = aside.submit(_proved, refused, folder, shards, run)
-        if run.engine.workers == 1 or refused.exists() or not proof.hopeful(folder):
-            choice = proving.result()
-            plan = plan if choice == plan.choice else _again(plan, choice, refused)
-        while True:
-            try:
-                found = proof.while_it_holds(
-                    plan.choice, proving, run.engine.map(Weighed(partial(_shard, plan), _need), shards)
-                )
-                return list(run.progress.track("tokenize", found, len(shards)))
-            except (proof.Refused, Unsupported):
-                choice = proving.result()
-            except EncodingDiffers as error:
-                run.progress.say(f"{error} All are encoded again by `tokenizers`.")
-                choice = SLOW
-            plan = _again(plan, choice, refused)
-
-
-def _again(plan: Plan, choice: Choice, refused: Path) -> Plan:
-    """Take another choice of encoders for all, and throw away what was encoded by any choice but it."""
-    if not refused.exists() or json.loads(refused.read_text()) != choice._asdict():
-        for answer in (plan.draft / "work").glob("[0-9]*.json"):
-            answer.unlink()
-        with atomic(refused) as temporary:
-            temporary.write_text(json.dumps(choice._asdict()))
-    return replace(plan, choice=choice)
-
-
-def _proved(refused: Path, folder: Path, shards: Sequence[Shard], run: Run) -> Choice:
-    """Return what the proof says, or what an earlier run has found; tell which encoder is taken if it is not the fast one.
-
-    What the proof held is given back: tasks run beside it to the end of all encoding.
-    """
-    choice = Choice(**json.loads(refused.read_text())) if refused.exists() else proof.prove(folder, shards)
-    for what, why in zip(("texts", "chats"), choice, strict=True):
-        if why not in (None, ABSENT):
-            run.progress.say(f"{what} are encoded by `tokenizers`: {why}")
-    release()
-    return choice
-
-
-@kept
-def encoder_of(folder: Path, choice: Choice) -> Encoder:
-    """Return the encoder of a draft's tokenizer; a worker makes it once."""
-    return Encoder(reopened(folder), choice)
-
-
-def _need(shard: Shard) -> int:
-    """Return the bytes that a task holds for a shard, as measured; the encoder is most of what stands in front."""
-    rows, size = shard_size(shard.path)
-    return (100 << 20) + 600 * rows + (7 if size > HUGE else 4) * size
-
-
-def _shard(plan: Plan, shard: Shard) -> dict[str, Any]:
-    return remembered(plan.draft / "work" / f"{shard.number:05}.json", lambda: _encoded(plan, shard))
-
-
-def _encoded(plan: Plan, shard: Shard) -> dict[str, Any]:
-    """Write a shard's tokens and ledger; answer with its counts."""
-    encoder = encoder_of(plan.draft / "tokenizer", plan.choice)
-    columns = columns_of(shard.path)
-    removed, edits = [ledger_schema(columns).empty_table()], [EDITS.empty_table()]
-    lost = Counter({"documents": 0, "tokens": 0, "supervised_tokens": 0})
-    narrow = encoder.all_below(NARROW)
-    with ShardWriter(plan.folder(shard.number), narrow=narrow, searched=plan.near) as writer:
-        read = 0
-        for documents in batches(shard.path):
-            with timed("encode", documents.nbytes):
-                batch = sifted(plan.bounds, encoder, documents)
-            removed += batch.removed
-            with timed("write", batch.tokens.ids.nbytes):
-                writer.write(batch.documents, batch.tokens, batch.pieces.pieces)
-            if plan.near:
-                with timed("near keys", batch.documents.nbytes):
-                    writer.write_keys(batch.documents, read + batch.rows)
-            read += documents.num_rows
-            edits.append(truncated(batch, lost))
-    entries = pa.concat_tables(removed)
-    write_parquet(entries, plan.draft / "removed" / f"{shard.number:05}.parquet")
-    if lost["documents"]:
-        write_parquet(pa.concat_tables(edits), plan.draft / "edits" / f"{shard.number:05}.parquet")
-    by_filter = Counter(entries["filter"].to_pylist())
-    return {"removed": {filter_: by_filter[filter_] for filter_ in FILTERS}, "truncated": dict(lost)}
 
 
 def _removals(removed: dict[str, int], answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

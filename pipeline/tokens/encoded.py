@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.artifacts import atomic, save
-from pipeline.documents import flat_text
+from pipeline.documents import flat_text, strings_of
 from pipeline.tokens import near, split
 from pipeline.tokens.packed_rows import Int32s, SpillWriter, spilled
 from pipeline.tokens.rows import Ints, Rows, Tokens, predicted, windows
@@ -65,7 +65,7 @@ class ShardWriter:
         self._spill.write(tokens, pieces)
         supervised = predicted(tokens.supervised, pieces.start, pieces.stop)
         self._pieces.append(np.stack([pieces.document + self.documents, pieces.window, supervised]).astype(np.int32))
-        ids, sources = (one_chunk(documents[name]) for name in ("id", "source"))
+        ids, sources = (strings_of(documents[name]) for name in ("id", "source"))
         self._ids.append(ids)
         self._hashes.append(np.stack([split.hashed(ids), split.hashed(sources)]))
         self.documents += documents.num_rows
@@ -82,11 +82,6 @@ def place_of(documents: Path, folder: Path) -> near.Place:
 
 
 IDS = pa.schema([pa.field("id", pa.large_string())])
-
-
-def one_chunk(column: pa.ChunkedArray) -> pa.LargeStringArray:
-    """Return a column of strings in one piece."""
-    return pa.concat_arrays([pa.array([], pa.large_string()), *(chunk.cast(pa.large_string()) for chunk in column.chunks)])
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cleaning.batches import Batch
+from pipeline.cleaning.passes import Cleaning, Pass
+from pipeline.cleaning.passing import need, pass_batch
 from pipeline.cleaning.plan import plan
 from pipeline.documents import schema
 from pipeline.engine.cores import one_core
 from pipeline.engine.local import Local
 from pipeline.engine.memory import Weighed
-from pipeline.stages.clean import Cleaning, Pass, _need, _pass_batch
 
 TASKS, DOCUMENTS, WORDS, ROUNDS = 200, 200, 300, 5
 STEPS = ["unicode", "slop", {"word_count": {"min": 1}}, "exact_duplicates"]
@@ -68,7 +69,7 @@ def spent(run: Callable[[Any, Any], Iterable[Any]], processes: Collection[int], 
     shutil.rmtree(folder, ignore_errors=True)
     steps, _ = plan(STEPS)
     cleaning = Cleaning(steps, folder / "draft", folder / "answers", len(shards))
-    task = partial(_pass_batch, cleaning, Pass(0, [], steps[:3], steps[3:]))
+    task = partial(pass_batch, cleaning, Pass(0, [], steps[:3], steps[3:]))
     start, before = time.perf_counter(), of_processors(processes)
     assert len(list(run(task, [Batch(number, number, (shard,)) for number, shard in enumerate(shards)]))) == TASKS
     return Spent(of_processors(processes) - before, time.perf_counter() - start)
@@ -92,7 +93,7 @@ def test_the_engine_costs_at_most_a_twentieth_of_200_tasks(shards, tmp_path, wor
         cost = (of_processors(processes) - before) / ROUNDS
         for _ in range(ROUNDS):
             found["bare"].append(spent(pool.map if workers > 1 else loop, processes, tmp_path, shards))
-            ours = spent(lambda task, items: engine.map(Weighed(task, _need), items), processes, tmp_path, shards)
+            ours = spent(lambda task, items: engine.map(Weighed(task, need), items), processes, tmp_path, shards)
             found["engine"].append(ours)
     engine.close()
     share = cost / min(found["bare"]).processors

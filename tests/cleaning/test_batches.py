@@ -8,10 +8,13 @@ import pytest
 
 from filters import kinds
 from filters.kinds import Spans, spans
-from pipeline.artifacts import read_shard
+from pipeline.artifacts import Identity, read_shard
 from pipeline.cleaning import batches as module
 from pipeline.cleaning.batches import SHARD, batches
+from pipeline.documents import schema
+from pipeline.errors import RecipeError
 from pipeline.stages.clean import clean
+from pipeline.writing import write_parquet
 
 PAGES = ["menu\nÃ© one two {}", "menu {}\nAs an AI language model, I cannot.", "{} me@example.org", "", "menu\nsame {}", "odd"]
 STEPS = [
@@ -102,6 +105,23 @@ def test_small_shards_stand_together_up_to_a_number_and_a_size(documents, monkey
     assert [len(batch.files) for batch in batches(parent)] == [5]
     monkeypatch.setattr(module, "MOST", 1)
     assert [len(batch.files) for batch in batches(parent)] == [1] * 5
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_column_named_as_the_mark_of_a_batchs_shards_is_refused_in_one_line(store, run_with, shards):
+    columns = schema("text", [pa.field(SHARD, pa.int32())])
+    with store.draft(Identity("ingest", {"shards": shards}), "marked") as draft:
+        for shard in range(shards):
+            write_parquet(
+                pa.table([["d"], ["a text"], ["s"], [7]], schema=columns), draft.path / f"documents/{shard:05}.parquet"
+            )
+        parent = draft.publish({"in": shards, "kept": shards}, versions={}, run={})
+    with pytest.raises(RecipeError) as error:
+        clean(parent, "c", run_with(1), steps=["unicode"])
+    assert error.value.problems == [
+        f"{parent.ref}: clean keeps the column name 'shard of the batch' for itself. "
+        "Rename it in the source, or leave it out of keep_columns."
+    ]
 
 
 def test_a_large_file_stands_alone_and_is_not_looked_into(documents, monkeypatch):

@@ -112,7 +112,7 @@ def test_a_recipe_makes_the_same_bytes_on_a_cluster(made, expected, ray_engine):
 
 
 def test_a_recipe_makes_the_same_bytes_where_a_node_and_a_worker_die(made, expected, ray_engine, tmp_path):
-    dying = Dying(ray_engine, str(tmp_path), _pass_batch="node", _shard="worker")
+    dying = Dying(ray_engine, str(tmp_path), pass_batch="node", encode_shard="worker")
     assert made(dying, "disturbed") == expected
     assert {(tmp_path / victim).exists() for victim in ("node", "worker")} == {True}
 

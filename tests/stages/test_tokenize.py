@@ -21,7 +21,8 @@ from pipeline.documents import schema
 from pipeline.engine.local import Local
 from pipeline.errors import BrokenArtifact, TokenizerError, UsageError
 from pipeline.run import Run, Silent
-from pipeline.stages.tokenize import SLOW, tokenize
+from pipeline.stages.tokenize import tokenize
+from pipeline.tokens.encode_all import SLOW
 from pipeline.tokens.encoding.encoder import ABSENT, Choice, Encoder, EncodingDiffers
 from pipeline.tokens.packed_rows import NARROW
 from pipeline.tokens.rows import SHORTEST, encode_texts, offsets_of, windows
@@ -363,7 +364,7 @@ def test_a_run_that_was_killed_after_the_refusal_does_not_begin_with_the_fast_en
         tokenize([texts], "t", Run(store, Dies()), tokenizer=tokenizer)
     seen = []
     noted = lambda folder, choice: seen.append(choice) or Encoder(reopened(folder), choice)
-    monkeypatch.setattr("pipeline.stages.tokenize.encoder_of", noted)
+    monkeypatch.setattr("pipeline.tokens.encode_shard.encoder_of", noted)
     tokenize([texts], "t", Run(store, Two()), tokenizer=tokenizer)
     assert {choice.text for choice in seen} == {"it gives other ids for 'a'"}
 
@@ -382,7 +383,7 @@ def test_what_a_killed_run_encoded_before_its_proof_ended_is_not_kept_by_one_wor
     monkeypatch.setattr("pipeline.tokens.proof.prove", refusing("it gives other ids for 'a'", ABSENT))
     seen = []
     noted = lambda folder, choice: seen.append(choice) or Encoder(reopened(folder), choice)
-    monkeypatch.setattr("pipeline.stages.tokenize.encoder_of", noted)
+    monkeypatch.setattr("pipeline.tokens.encode_shard.encoder_of", noted)
     tokenize([texts], "t", Run(store, Local(1)), tokenizer=tokenizer)
     assert [choice.text for choice in seen] == ["it gives other ids for 'a'"] * 2
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.cleaning import passing
 from pipeline.errors import RecipeError
-from pipeline.stages import clean as stage
 from pipeline.stages.clean import clean, trial
 
 TEXTS = ["a", "a b", "As an AI language model", "x y z", "x y z", "menu\none two", "menu\nthree four"]
@@ -102,15 +102,15 @@ def test_a_trial_goes_on_without_an_artifact_of_the_same_steps(documents, run_wi
 def test_a_killed_clean_is_not_disturbed_by_a_trial(documents, run_with, monkeypatch):
     parent = documents(TEXTS, shards=2)
     undisturbed = clean(parent, "undisturbed", run_with(1), steps=STEPS)
-    finish = stage._finish
+    finish = passing.finish
 
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "_finish", killed)
+    monkeypatch.setattr(passing, "finish", killed)
     with pytest.raises(KeyboardInterrupt):
         clean(parent, "sample", run_with(1), steps=STEPS)
-    monkeypatch.setattr(stage, "_finish", finish)
+    monkeypatch.setattr(passing, "finish", finish)
     with trial(parent, run_with(1), steps=STEPS):
         pass
     assert clean(parent, "sample", run_with(1), steps=STEPS).manifest.files == undisturbed.manifest.files

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.readers.sql_dump.columns import Flags
-from pipeline.readers.sql_dump.read import Dump, TableRows, unreadable_charset
+from pipeline.readers.sql_dump.dump import Dump, unreadable_charset
 from pipeline.readers.sql_dump.scan import BAD, BARE, DONE, EXPRESSION, MORE, NULL, Bytes, Places
 from pipeline.readers.sql_dump.schema import Column
 from pipeline.readers.sql_dump.statements import Statement, TableName
+from pipeline.readers.sql_dump.table_rows import TableRows
 from pipeline.sources import Source, open_bytes
 
 _ROWS = 1024
