@@ -67,7 +67,7 @@ def copies(
     once = Copies(encoded, held, np.ones(len(names)))
     if mix:
         tokens = _tokens(once, names, last + 1) * times
-        shares = np.array([mix.get(number, 0.0) for number in range(len(times))])
+        shares = np.array([mix.get(number, 0.0) for number in range(len(times))], dtype=np.float64)
         shares /= shares.sum()
         total = min(tokens[number] / shares[number] for number in range(len(times)) if shares[number])
         times = times * np.divide(shares * total, tokens, out=np.zeros(len(times)), where=tokens > 0)

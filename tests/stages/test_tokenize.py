@@ -633,9 +633,10 @@ def test_an_artifact_is_taken_as_often_as_its_epochs_say(run, words):
     assert len(set(taken(other.ref))) == 40
 
 
-def test_a_mix_takes_as_much_of_each_artifact_as_all_shares_allow_and_notes_the_rest(run, words):
+@pytest.mark.parametrize("share", [0.5, 1], ids=["half", "a whole number"])
+def test_a_mix_takes_as_much_of_each_artifact_as_all_shares_allow_and_notes_the_rest(run, words, share):
     one, other = parent(run.store, "one", ["river"] * 40), parent(run.store, "other", ["mill"] * 400)
-    made = unpacked([one, other], "t", run, tokenizer=words, validation=0, mix={"one": 0.5, "other": 0.5})
+    made = unpacked([one, other], "t", run, tokenizer=words, validation=0, mix={"one": share, "other": share})
     taken = lambda ref: [line["document"] for line in index(made) if line["artifact"] == ref]
     assert len(taken(one.ref)) == 40
     assert 20 <= len(taken(other.ref)) <= 60
