@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
 from pipeline.artifacts import Artifact, Identity, Store
+from pipeline.code_version import installed
 from pipeline.engine import Engine, Expects
 from pipeline.timing import stage
 
@@ -78,4 +78,4 @@ def versions(*packages: str) -> dict[str, str]:
     """Return the installed versions of `prep` and of some packages, for the manifest."""
     from pipeline import __version__
 
-    return {"prep": __version__, **{package: version(package) for package in packages}}
+    return {"prep": __version__, **{package: installed(package) for package in packages}}

@@ -45,9 +45,10 @@ def as_utf8(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def read_only(array: Array) -> Array:
-    """Forbid writing, for which numba has a type of its own: a kernel that is given both kinds is compiled twice."""
-    array.flags.writeable = False
-    return array
+    """Return a view that cannot be written to, for which numba has a type of its own: a kernel given both is compiled twice."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def documents(texts: pa.LargeStringArray, offsets: Ints) -> tuple[Bytes, Ints]:

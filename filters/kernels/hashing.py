@@ -10,7 +10,7 @@ high bit passes it with probability 1/2, and an equal flip in the next block und
 
 import numpy as np
 
-from filters.kernels.arrays import Bytes, Hashes, Ints, Scalar
+from filters.kernels.arrays import Bytes, Hashes, Ints, Scalar, read_only
 from filters.kernels.compiled import kernel, part
 from filters.kernels.instructions import load
 
@@ -60,7 +60,7 @@ def load_partly(data: Bytes, at: Scalar) -> Scalar:
 def hash_documents(data: Bytes, text_offsets: Ints, offsets: Ints, seed: Scalar, documents: Ints | None = None) -> Hashes:
     """Hash the bytes of each document, with the ends of its texts; `uint64[documents]`, of all or of the ones asked for."""
     chosen = np.arange(len(offsets) - 1) if documents is None else documents
-    return _hash_documents(data, text_offsets, offsets, np.uint64(seed), chosen)
+    return _hash_documents(data, text_offsets, read_only(offsets), np.uint64(seed), read_only(chosen))
 
 
 @kernel

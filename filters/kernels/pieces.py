@@ -55,7 +55,7 @@ def groups(offsets: Ints, most: int | None = None) -> Iterator[tuple[int, int]]:
     >>> list(groups(np.array([0, 3, 5, 15, 16, 17]), 5))
     [(0, 2), (2, 3), (3, 5)]
     """
-    yield from pairwise(_starts(offsets, PIECE if most is None else most).tolist())
+    yield from pairwise(_starts(read_only(offsets), PIECE if most is None else most).tolist())
 
 
 @cache

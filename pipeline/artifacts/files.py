@@ -47,9 +47,10 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
                 with temporary.open("rb") as written:
                     os.fsync(written.fileno())
             temporary.replace(path)
-    finally:
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
 
 
 def save(array: "npt.NDArray[Any]", path: Path, *, durable: bool = True) -> None:

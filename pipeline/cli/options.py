@@ -54,6 +54,7 @@ def stage_options(command: Command) -> Command:
         from pipeline.run import Run
 
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells those without torch that they lack it
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it looks through all packages for one
         opened = Store(store)
         told = {key: given.pop(key) for key in ("workers", "address")}
         if not _on_this_machine(given["engine"], told["address"]):

@@ -7,7 +7,8 @@ again while they are imported, and once more when the process ends: a fifth of a
 import atexit
 import gc
 
-SELDOM = 20_000  # objects made and not yet gone before the collector looks at the young ones; Python's own is 700
+SELDOM = 200_000  # objects made and not yet gone before the collector looks at the young ones; Python's own is 700
+"""A short run imports fewer: at 20,000 or 100,000 the collector walked them, in 0.04 s of 1.5."""
 
 
 def seldom() -> None:

@@ -1,13 +1,12 @@
 """Compiled libraries -> the same, without the packages that they import unasked.
 
 At its first array pyarrow imports pandas, where there is one, to know a Series when it sees it: 0.4 s a process. At its first
-compiled function numba imports whatever installed package extends it: awkward, which gigatoken brings and nobody here uses,
-another 0.3 s; cffi, to know a function of C when it sees one; and PyYAML, for a file of settings: 0.05 s together. A process
-that is told here does without them, until somebody imports one himself.
+compiled function numba looks through all packages for those that extend it, and imports them: awkward, which gigatoken brings
+and nobody here uses, another 0.3 s; it imports cffi, to know a function of C when it sees one; and PyYAML, for a file of
+settings: 0.05 s together. A process that is told here does without them, until somebody imports one himself.
 """
 
 import sys
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib.abc import MetaPathFinder
@@ -16,7 +15,7 @@ from types import ModuleType
 
 import pyarrow as pa
 
-UNASKED = ("awkward", "cffi", "pandas", "yaml")
+UNASKED = ("cffi", "pandas", "yaml")
 
 
 class _Hidden(MetaPathFinder):
@@ -62,6 +61,5 @@ def lean() -> None:
     import numba.core.entrypoints
     import numba.core.typing.cffi_utils
 
-    with warnings.catch_warnings(action="ignore"):  # numba warns of an extension that is not there
-        numba.core.entrypoints.init_all()
+    numba.core.entrypoints._already_initialized = True  # it has looked for packages that extend it
     sys.meta_path.remove(hidden)

@@ -5,13 +5,14 @@ from pipeline.engine.cycles import seldom
 
 def _preload() -> None:
     seldom()
-    from numba.core.registry import cpu_target
-
     from pipeline.engine.lean import lean
 
     lean()
-    cpu_target.typing_context.refresh()  # what numba does at its first compiled function, 0.4 s
-    cpu_target.target_context.refresh()
+    import numba.np.arraymath  # noqa: F401  what most compiled functions ask for when they are loaded
+    from numba.core.registry import cpu_target
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(cpu_target.target_context)  # what numba does at the first of them
 
 
 _preload()

@@ -3,17 +3,26 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from filters import clusters
 from pipeline.artifacts import append, atomic, save
-from pipeline.exchange import Exchange, Hashes, Int32s, Ints, mapped, numbers
+from pipeline.exchange import Exchange, Flags, Hashes, Int32s, Ints, mapped, numbers
 
 HELD = 48  # bytes a key, while it is sorted among others
 Map = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """Has a task done for each item; the answers come one by one."""
+
+
+class Shards(NamedTuple):
+    """What an exchange says of its shards, opened once for all bands: files of keys, where documents begin, who takes part."""
+
+    keys: list[Path]
+    starts: Ints
+    eligible: Flags
 
 
 def find(exchange: Exchange, workers: int, map_: Map) -> Int32s:
@@ -33,7 +42,8 @@ def find(exchange: Exchange, workers: int, map_: Map) -> Int32s:
 
 def group(exchange: Exchange, bands: Sequence[int]) -> None:
     """Write the buckets of some bands, and which documents are in any of them."""
-    flags = np.zeros(exchange.starts()[-1], dtype=bool)
+    shards = Shards(exchange.keys(), exchange.starts(), exchange.eligible())
+    flags = np.zeros(len(shards.eligible), dtype=bool)
     for band in bands:
         with (
             atomic(exchange.file(f"members-{band}.bin"), durable=False) as members,
@@ -41,7 +51,7 @@ def group(exchange: Exchange, bands: Sequence[int]) -> None:
             members.open("wb") as members_file,
             sizes.open("wb") as sizes_file,
         ):
-            for found in _ranges(exchange, band):
+            for found in _ranges(exchange, shards, band):
                 flags[found.members] = True
                 append(found.members.astype(np.int32), members_file)
                 append(np.diff(found.offsets).astype(np.int32), sizes_file)
@@ -54,22 +64,21 @@ def of_band(exchange: Exchange, band: int) -> tuple[Int32s, Int32s]:
     return numbers(members, np.int32), numbers(sizes, np.int32)
 
 
-def _ranges(exchange: Exchange, band: int) -> Iterator[clusters.Buckets]:
+def _ranges(exchange: Exchange, shards: Shards, band: int) -> Iterator[clusters.Buckets]:
     """Yield a band's buckets in order of their keys: as many keys at a time as memory is for."""
-    count = -(-int(exchange.starts()[-1]) * HELD // exchange.most)
+    count = -(-len(shards.eligible) * HELD // exchange.most)
     edges = [(number << 64) // max(1, count) for number in range(1, count)]
     for low, high in zip([0, *edges], [*edges, 1 << 64], strict=True):
-        keys, documents = _between(exchange, band, np.uint64(low), np.uint64(high - 1))
+        keys, documents = _between(shards, band, np.uint64(low), np.uint64(high - 1))
         yield clusters.buckets_of(keys, documents, exchange.first)
 
 
-def _between(exchange: Exchange, band: int, low: np.uint64, last: np.uint64) -> tuple[Hashes, Ints]:
+def _between(shards: Shards, band: int, low: np.uint64, last: np.uint64) -> tuple[Hashes, Ints]:
     """Return the keys of a range, and whose they are, in order of the documents."""
     keys, documents = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    starts, eligible = exchange.starts(), exchange.eligible()
-    for number, file in enumerate(exchange.keys()):
+    for file, (first, end) in zip(shards.keys, pairwise(shards.starts), strict=True):
         own = mapped(file)[band]
-        chosen = np.flatnonzero((own >= low) & (own <= last) & eligible[starts[number] : starts[number + 1]])
+        chosen = np.flatnonzero((own >= low) & (own <= last) & shards.eligible[first:end])
         keys.append(own[chosen])
-        documents.append(chosen + starts[number])
+        documents.append(chosen + first)
     return np.concatenate(keys), np.concatenate(documents)

@@ -19,7 +19,8 @@ def write(exchange: Exchange, best: Ints | None = None) -> Ints:
     count = len(exchange.candidates())
     parent = np.arange(count, dtype=np.int32)
     _write_buckets(exchange, _numbers(exchange), parent)
-    order, starts = clusters.in_order(clusters.roots(parent), np.arange(count, dtype=np.int32) if best is None else best)
+    ranked = np.arange(count, dtype=np.int32) if best is None else best.astype(np.int32)
+    order, starts = clusters.in_order(clusters.roots(parent), ranked)
     save(order, exchange.file("order.npy"), durable=False)
     return starts
 

@@ -36,17 +36,34 @@ def test_nothing_stays_hidden():
     assert said("import awkward, cffi, pandas, yaml; print(awkward.__name__, cffi.__name__)") == ["awkward", "cffi"]
 
 
-def test_a_run_on_plain_texts_imports_no_library_that_these_have_no_use_for(tmp_path):
+def run_on_a_note(tmp_path, code):
+    """Run a recipe on one short text, then more code; return the last line that it prints."""
     (tmp_path / "a.jsonl").write_text('{"text": "A note."}\n')
     steps = "[unicode, slop, {word_count: {min: 1}}, exact_duplicates, near_duplicates]"
     settings = "tokenize: {train_tokenizer: true, vocab_size: 300, validation: 0}"
     (tmp_path / "r.yaml").write_text(f"ingest: {{sources: [{tmp_path}/a.jsonl]}}\nclean: {steps}\n{settings}\n")
-    code = f"""
+    run = f"""
+import sys
 from pipeline.cli import main
 main(["run", "{tmp_path}/r.yaml", "-q", "--json", "--store", "{tmp_path}/store"], standalone_mode=False)
+"""
+    done = subprocess.run([sys.executable, "-c", run + code], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_a_run_on_plain_texts_imports_no_library_that_these_have_no_use_for(tmp_path):
+    code = """
 import multiprocessing.forkserver
-libraries = {{"ftfy", "polars", "jinja2", "transformers", "torch", "pandas", "cffi", "pipeline.stages.train"}}
+libraries = {"ftfy", "polars", "jinja2", "transformers", "torch", "pandas", "cffi", "pipeline.stages.train"}
 print("imported:", *(libraries & set(sys.modules)), multiprocessing.forkserver._forkserver._forkserver_pid)
 """
-    done = subprocess.run([sys.executable, "-c", f"import sys{code}"], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "imported: None"
+    assert run_on_a_note(tmp_path, code) == "imported: None"
+
+
+def test_a_run_loads_no_kernel_for_two_kinds_of_the_same_array(tmp_path):
+    code = """
+modules = [module for name, module in sys.modules.items() if name.startswith(("filters", "pipeline"))]
+found = {name: value for module in modules for name, value in vars(module).items() if hasattr(value, "nopython_signatures")}
+print("loaded twice:", *(name for name, kernel in found.items() if len(kernel.signatures) > 1))
+"""
+    assert run_on_a_note(tmp_path, code) == "loaded twice:"

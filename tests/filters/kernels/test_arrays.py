@@ -43,3 +43,9 @@ def test_the_texts_of_a_document_are_joined_by_an_empty_line():
 def test_documents_of_one_text_are_not_copied():
     texts = pa.array(["a", "b"], pa.large_string())
     assert kernels.documents(texts, np.arange(3))[0].ctypes.data == texts.buffers()[2].address
+
+
+def test_a_view_that_cannot_be_written_to_leaves_the_array_as_it_is():
+    array = np.arange(2)
+    assert not kernels.read_only(array).flags.writeable
+    assert array.flags.writeable

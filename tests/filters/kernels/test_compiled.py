@@ -1,5 +1,7 @@
-"""Compiled functions: under which name they are kept."""
+"""Compiled functions: under which name they are kept, and what it takes to load one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,33 @@ def test_the_name_of_a_kernel_holds_the_hash_of_its_sources():
     from filters.kernels.words import count_words
 
     assert count_words.py_func.__qualname__ == f"count_words_{compiled.sources(Path(compiled.__file__).parent / 'words.py')}"
+
+
+SUM = """
+import numpy as np
+from filters.kernels import kernel
+
+@kernel
+def add_up(values):
+    sums = np.zeros(1, dtype=np.int64)
+    for value in values:
+        sums[0] += value
+    return sums
+"""
+CALL = """
+import sys
+from total import add_up
+import numpy as np
+told = add_up(np.arange(4)).tolist(), sum(add_up.stats.cache_hits.values()), "numba.cpython.setobj" in sys.modules
+print(*told)
+"""
+
+
+def test_a_kernel_is_compiled_once_and_then_loaded_without_what_compiling_takes(tmp_path):
+    (tmp_path / "total.py").write_text(SUM, encoding="utf-8")
+
+    def said():
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{CALL}"
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert [said(), said()] == ["[6] 0 True\n", "[6] 1 False\n"]
