@@ -15,6 +15,7 @@ docstring is the help. A decorator registers the function and returns it unchang
 """
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -153,6 +154,34 @@ def duplicates(
 def recurring(*, version: int) -> Callable[[Function], Function]:
     """Register a filter that answers with the keys of the pieces of texts, such as lines."""
     return _register("recurring", version)
+
+
+ELSEWHERE = {
+    "c4_citations": "c4",
+    "c4_lines": "c4",
+    "c4_placeholders": "c4",
+    "exact_duplicates": "exact",
+    "fineweb_quality": "fineweb",
+    "gopher_quality": "quality",
+    "gopher_repetition": "repetition",
+    "near_duplicates": "minhash",
+    "recurring_lines": "lines",
+    "repeated_lines": "lines",
+    "sentence_count": "sentences",
+}
+"""The module of each filter that is not called after it. One that is missing here is found as well, but among all modules."""
+
+
+def named(name: str) -> Filter | None:
+    """Return the filter of a name, or None; the modules of other filters are not imported, where it stands in its own.
+
+    >>> named("word_count").kind, named("no_such_filter")
+    ('measure', None)
+    """
+    module = f"filters.{ELSEWHERE.get(name, name)}"
+    if name not in _REGISTRY and name.isidentifier() and importlib.util.find_spec(module):
+        importlib.import_module(module)
+    return _REGISTRY.get(name) or filters().get(name)
 
 
 @cache

@@ -1,6 +1,6 @@
 """How `prep` talks: progress bars and tables on a terminal, a line a minute elsewhere, JSON where a machine reads.
 
-Answers go to stdout; progress and remarks go to stderr.
+Answers go to stdout; progress and remarks go to stderr. Rich, which draws, is imported where there is something to draw.
 """
 
 import json
@@ -8,14 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Self, TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pipeline.artifacts import Artifact
 from pipeline.run import Note
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Answer = TypeVar("Answer")
 EVERY = 60.0  # seconds between two lines where there is no terminal
@@ -29,11 +29,16 @@ class Terminal:
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._far = ""
         self._begun = time.monotonic()
         self._ended = threading.Event()
         self._clock = threading.Thread(target=self._tell, daemon=True)
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         if not self.quiet and not self._console.is_terminal:
@@ -54,6 +59,8 @@ class Terminal:
         if self.quiet or not self._console.is_terminal:
             yield from self._counted(label, answers, total)
             return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -152,6 +159,9 @@ def say_line(value: object) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table: drawn on a terminal, tab-separated elsewhere."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(highlight=False)
     if not console.is_terminal:
         for row in [columns, *rows]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic takes no other below Python 3.12
 
-from filters.kinds import Filter, PhraseList, Reference, filters
+from filters.kinds import Filter, PhraseList, Reference, filters, named
 from pipeline import phrase_lists, references
 from pipeline.artifacts import canonical
 from pipeline.cleaning.presets import opened, presets
@@ -119,7 +119,7 @@ def _step(number: int, entry: object, line: str, where: str) -> tuple[Step | Non
         name, given = next(iter(entry.items()))
     else:
         return None, [f"{line}{where}: a step is a filter's name, or one name with settings, not {entry!r}"]
-    found = filters().get(name)
+    found = named(str(name))
     if found is None:
         known = [*filters(), *presets()]
         hint = did_you_mean(str(name), known) or f" There are: {', '.join(known)}."

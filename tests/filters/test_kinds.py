@@ -1,11 +1,13 @@
 """The registry of filters."""
 
 import inspect
+import subprocess
+import sys
 
 import pytest
 
 from filters import kinds
-from filters.kinds import filters
+from filters.kinds import ELSEWHERE, filters, named
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,25 @@ def test_what_a_recipe_may_set_has_a_default_unless_it_cannot_be_guessed(name):
 def test_the_sets_of_a_duplicates_filter_take_what_the_filter_takes(name):
     found = filters()[name]
     assert [*inspect.signature(found.sets).parameters] == [*inspect.signature(found.function).parameters]
+
+
+@pytest.mark.parametrize("name", filters())
+def test_a_filter_is_looked_for_in_its_own_module(name):
+    assert f"{filters()[name].function.__module__}.".startswith(f"filters.{ELSEWHERE.get(name, name)}.")
+
+
+def test_a_filter_is_found_without_the_modules_of_others():
+    code = "import sys\nfrom filters.kinds import named\nprint(named('exact_duplicates').kind, 'filters.pii' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "duplicates False\n"
+    )
+
+
+def test_a_filter_whose_module_is_not_noted_is_found_among_all_modules(monkeypatch):
+    monkeypatch.delitem(ELSEWHERE, "exact_duplicates")
+    assert named("exact_duplicates") is filters()["exact_duplicates"]
+
+
+@pytest.mark.parametrize("name", ["no_such_filter", "no.such.filter", "", "kernels"])
+def test_a_name_of_no_filter_finds_none(name):
+    assert named(name) is None
