@@ -23,22 +23,24 @@ import pyarrow as pa
 
 from pipeline.artifacts import atomic, canonical
 from pipeline.documents import STRING
+from pipeline.ingesting import largest
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.sources import Source, hashed, hashed_at_once, size_of
 from pipeline.sources.planned import PACK, Kind, Kinds, Pack, unpacked
 from pipeline.sources.unpacking import ANY
 
 LOOKED_AT_WHOLE = ("database", "live_database")  # formats of which more is hashed than the file, or no file
+LARGE = 1 << 20  # bytes of a source that is looked into for its largest document
 SMALL = 16 << 10  # bytes of a text that is kept: a pack of 1024 has 16 MiB
 COLUMNS = pa.schema([("name", STRING), ("format", STRING), ("sha256", STRING), ("bytes", pa.int64()), ("kind", pa.int32())])
 
 
 class Seen(NamedTuple):
-    """What the driver knows of a pack: its part of the text that is hashed, and of each source the bytes, and of one text."""
+    """What the driver knows of a pack: the text that is hashed, and each source's bytes and those of its largest document."""
 
     text: bytes
     sizes: npt.NDArray[np.int64]
-    whole: npt.NDArray[np.int64]
+    held: npt.NDArray[np.int64]  # while the document is read
 
 
 @dataclass
@@ -94,9 +96,7 @@ class Look:
             with atomic(_file(self.folder, number), durable=False) as temporary, temporary.open("wb") as file:
                 pickle.dump(table, file, 5)
                 pickle.dump(looked.held, file, 5)
-        sizes = table["bytes"].to_numpy()
-        split = np.array([kind.settings.get("split") == "file" for kind in self.common.kinds])
-        return Seen(looked.text(), sizes, np.where(split[table["kind"].to_numpy()], sizes, 0))
+        return Seen(looked.text(), table["bytes"].to_numpy(), looked.largest())
 
 
 class _Looked:
@@ -133,6 +133,15 @@ class _Looked:
         found, digest = hashed(source)
         self.held.others[place] = found
         return Row(found.name, found.format, digest, size_of(found), kind)
+
+    def largest(self) -> npt.NDArray[np.int64]:
+        """Return the bytes that the largest document of each source takes while it is read, as far as they are known."""
+        found = np.zeros(len(self.rows), np.int64)
+        for place, row in enumerate(self.rows):
+            if row.bytes >= LARGE and not (source := self.common.source(self.held.pack, place)).path.lower().endswith(ANY):
+                split = self.common.kinds[row.kind].settings.get("split") != "file"
+                found[place] = largest.held(source.file, row.format, row.bytes, split=split)
+        return found
 
     def text(self) -> bytes:
         """Return the canonical form of name, format, hash and settings of each source, a comma between two."""

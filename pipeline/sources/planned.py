@@ -141,7 +141,7 @@ def unpacked(pack: bytes) -> Pack:
 
 
 class Task(NamedTuple):
-    """The sources from one place in the list of all to another, and the bytes of the largest text that is one document."""
+    """The sources from one place in the list of all to another, and the bytes that the largest document takes."""
 
     number: int
     start: int
@@ -164,14 +164,14 @@ class Cut:
         self.tasks: list[Task] = []
         self.start = self.stop = self.size = self.largest = 0
 
-    def add(self, size: int, whole: int) -> None:
-        """Take the next source's bytes, and those of a text that is one document."""
+    def add(self, size: int, held: int) -> None:
+        """Take the next source's bytes, and those that its largest document takes."""
         count = self.stop - self.start
         if count and (self.size + size > self.most_bytes or count == self.most):
             self.close()
         self.stop += 1
         self.size += size
-        self.largest = max(self.largest, whole)
+        self.largest = max(self.largest, held)
 
     def close(self) -> list[Task]:
         """End the last task; return all."""

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
-from pipeline.documents import LONGEST, STRING
+from pipeline.documents import STRING
 from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError, StoreError
 from pipeline.ingesting import hashing
@@ -153,8 +153,8 @@ def _looked_at(planned: Planned, folder: Path | StoreError, run: Run) -> tuple[s
     )
     for number, seen in enumerate(run.progress.track("ingest, hashing", answers, len(planned.packs))):
         content.update(b"," * (number > 0) + seen.text)
-        for size, whole in zip(seen.sizes.tolist(), seen.whole.tolist(), strict=True):
-            cut.add(size, whole)
+        for size, held in zip(seen.sizes.tolist(), seen.held.tolist(), strict=True):
+            cut.add(size, held)
     content.update(b"]")
     return content.hexdigest(), cut.close()
 
@@ -168,8 +168,8 @@ class Work(NamedTuple):
 
 
 def _need(task: Task) -> int:
-    """Return the bytes that a task holds: a part's rows, or a text file that is one document."""
-    return TASK_HOLDS + 3 * min(LONGEST, task.largest)
+    """Return the bytes that a task holds: a part's rows, and its largest document."""
+    return TASK_HOLDS + task.largest
 
 
 def _read(work: Work, task: Task) -> dict[str, Any]:

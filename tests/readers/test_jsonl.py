@@ -393,3 +393,10 @@ def test_a_prompt_that_the_chosen_turns_do_not_repeat_stays_a_column(tmp_path):
 def test_nothing_is_told_of_turns_that_are_read_whole(tmp_path):
     (part,) = parts_of(tmp_path, orjson.dumps({"messages": [{**USER, "name": "Ann", "weight": 0}, ASSISTANT]}))
     assert isinstance(part, Rows)
+
+
+def test_a_huge_row_is_read_as_a_small_one_is(tmp_path, monkeypatch):
+    rows = [{"text": "naïve 🙂", "n": 3, "none": None}, {"text": "two"}]
+    small = read(tmp_path, *rows)
+    monkeypatch.setattr("pipeline.readers.jsonl.rows.HUGE", 20)
+    assert read(tmp_path, *rows) == small

@@ -65,7 +65,7 @@ def cells_of(block: Records, dialect: Dialect, most: int) -> list[list[str]]:
         width = int(block.widths[index])
         own = slice(index, index + 1)
         out, bounds, _ = _cut(block.data, *dialect.codes(), block.starts[own], block.firsts[own], block.fields, width)
-        raw, edges = out.tobytes(), bounds.tolist()
+        raw, edges = out.tobytes(), zip(*bounds.T.tolist(), strict=True)
         rows.append([raw[begin:end].decode("utf-8", "replace") for begin, end in edges])
     return rows
 

@@ -12,6 +12,7 @@ slack.py    a day of a channel    -> conversations and rejections
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from pipeline.conversations.shapes import Shape
 from pipeline.documents import Found
@@ -54,6 +55,5 @@ def jsonl(source: Source, *, shape: Shape = "auto", assistants: list[str] | None
         yield from slack(found, assistants or ())
         return
     batch = Batch(shape, assistants or ())
-    for some in found:
-        yield from batch.read(some)
+    yield from chain.from_iterable(map(batch.read, found))  # nobody but `read` holds the items, and it lets them go
     yield from batch.told()

@@ -15,6 +15,8 @@ from pipeline.documents import FULL_MESSAGES, MESSAGES, STRING, Rejection, Remar
 from pipeline.places import Places
 from pipeline.readers.jsonl.pieces import Item
 
+HUGE = 16 << 20  # bytes of a row
+
 
 class Batch:
     """Items -> rows; remembers from one batch to the next the kind of the file's first row, and the columns seen.
@@ -32,6 +34,13 @@ class Batch:
 
     def read(self, items: Sequence[Item]) -> Iterator[Rows | Rejection]:
         """Yield a batch's rows, then a `Rejection` for each item that is none."""
+        rows, rejected = self._sorted(items)
+        del items  # a huge text stands in them a second time, as a string of up to four bytes a character
+        if rows is not None:
+            yield rows
+        yield from rejected
+
+    def _sorted(self, items: Sequence[Item]) -> tuple[Rows | None, list[Rejection]]:
         rows: list[Row] = []
         chats: list[list[Turn]] = []
         places: list[int] = []
@@ -43,13 +52,14 @@ class Batch:
             except ValueError as error:
                 rejected.append(Rejection(str(place), str(error), raw))
                 continue
+            if len(raw) > HUGE:
+                _encode(row)
             rows.append(row)
             chats.append(turns)
             places.append(place)
             raws.append(raw)
-        if rows:
-            yield Rows(self.table(rows, chats), Places("", pa.array(places)), raws.__getitem__)
-        yield from rejected
+        found = Rows(self.table(rows, chats), Places("", pa.array(places)), raws.__getitem__) if rows else None
+        return found, rejected
 
     def told(self) -> Iterator[Remark]:
         """Say what was left out of all batches."""
@@ -110,3 +120,9 @@ class Batch:
         arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=False)]
         offsets = np.cumsum([0, *map(len, chats)], dtype=np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(arrays, fields=fields))
+
+
+def _encode(row: Row) -> None:
+    """Make UTF-8 of a huge row's texts, one by one; Arrow takes it as it is, and of a string keeps the UTF-8 beside it."""
+    for name, cell in row.items():
+        row[name] = cell.encode() if isinstance(cell, str) else cell
