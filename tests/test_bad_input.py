@@ -99,7 +99,7 @@ def as_nobody(*arguments):
     Path("locked").write_text("")
     Path("locked").chmod(0)
     code = (
-        "import os, sys\nfrom pipeline.cli import main\n"
+        "import os, sys\nimport rich.console, rich.progress\nfrom pipeline.cli import main\n"
         "main(['ingest', '-q', 'posts.csv', '--text-column', 'body', '--store', 'warm', '--workers', '1'],"
         " standalone_mode=False)\n"
         f"os.setegid({NOBODY}), os.seteuid({NOBODY})\n"

@@ -17,19 +17,20 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.artifacts import Artifact, Draft, Identity, atomic, canonical, refusals, remembered
 from pipeline.documents import STRING
 from pipeline.engine.memory import Weighed
 from pipeline.errors import SourceError, StoreError
+from pipeline.exchange import most_of
 from pipeline.ingesting import hashing
 from pipeline.ingesting.hashing import Held, Look, between
 from pipeline.ingesting.opening import opened
 from pipeline.ingesting.parts import Parts, mixed, place, unified
 from pipeline.ingesting.plan import plan
 from pipeline.ingesting.reading import documents
+from pipeline.ingesting.repeated import repeated_ids
 from pipeline.ingesting.texts_at_once import texts_at_once
 from pipeline.readers.live_database.address import LiveSource
 from pipeline.readers.live_database.spool import scratch, spooled
@@ -112,7 +113,7 @@ def _made(planned: Planned, folder: Path | StoreError, name: str, run: Run, shar
         if not kept:
             more = f" (and {rejected - 1} more rejected)" if rejected > 1 else ""
             raise SourceError(f"no document was read: {_first_reason(draft.work, len(tasks))}{more}")
-        if repeated := _repeated_ids(draft.work) if any(kind.settings["id_column"] for kind in planned.common.kinds) else 0:
+        if repeated := _repeated_ids(draft, run) if any(kind.settings["id_column"] for kind in planned.common.kinds) else 0:
             run.progress.say(f"{repeated} documents have an id that another one has")
         _finish(draft, len(tasks))
         _write_sources(draft, planned, folder)
@@ -215,11 +216,8 @@ def _one_kind(answers: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 @phase("repeated ids")
-def _repeated_ids(work: Path) -> int:
-    """Count the documents whose id stands elsewhere already; sources' own ids need not be unique."""
-    ids = [pq.read_table(part, columns=["id"])["id"] for part in sorted(work.glob("*-*[0-9].parquet"))]
-    chunks = [chunk for column in ids for chunk in column.chunks]
-    return sum(len(chunk) for chunk in chunks) - int(pc.count_distinct(pa.chunked_array(chunks, STRING)).as_py())
+def _repeated_ids(draft: Draft, run: Run) -> int:
+    return repeated_ids(sorted(draft.work.glob("*-*[0-9].parquet")), most_of(run.memory))
 
 
 @phase("finish")

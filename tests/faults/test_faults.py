@@ -78,7 +78,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], kills.Sce
     ("stage", "cast", "first"),
     [
         ("clean", "worker", 300),
-        ("clean", "driver and workers", 1100),
+        ("clean", "driver and workers", 800),
         pytest.param("clean", "driver beside workers", 100, marks=pytest.mark.slow),
         pytest.param("tokenize", "worker", 300, marks=pytest.mark.slow),
         pytest.param("tokenize", "driver and workers", 600, marks=pytest.mark.slow),

@@ -13,6 +13,7 @@ from pipeline.documents import Rejection, Rows
 from pipeline.errors import SourceError
 from pipeline.readers.sql_dump import sql_dump, window
 from pipeline.readers.sql_dump.columns import _decode, _of_single_bytes
+from pipeline.readers.sql_dump.rows import LONG_ROW
 from pipeline.sources import Source
 
 MYSQL = "/*!40101 SET NAMES utf8mb4 */;\n"
@@ -162,6 +163,14 @@ def test_a_quote_that_is_never_closed_in_another_tables_row_is_told(short: None,
     rows, [(_, error, _)] = read(text, table="t")
     assert rows == [["1"]]
     assert error.endswith("a row or statement has more than 256 MiB, or has a quote that is not closed")
+
+
+def test_a_table_behind_a_row_that_is_too_long_is_missed_with_the_reason(short: None, read: Any) -> None:
+    text = f"INSERT INTO u VALUES (1,'{'x' * 2 * LONG_ROW}');\nINSERT INTO t VALUES (1);\n"
+    with pytest.raises(
+        SourceError, match=r"no table 't'.* It cannot be read beyond byte \d+: a row or statement has more than"
+    ):
+        read("-- MySQL dump 10.13\n" + text, table="t")
 
 
 def test_a_quote_that_is_closed_by_the_next_rows_quote_rejects_the_rows_between(read: Any) -> None:

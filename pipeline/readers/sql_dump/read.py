@@ -62,6 +62,8 @@ def _nothing(dump: Dump, wanted: str | None) -> Iterator[Rejection]:
         names = [str(table) for table in known]
         hint = did_you_mean(wanted, [*names, *(table.name for table in known)])
         holds = f"It holds: {', '.join(names)}." if names else "It holds none."
+        if dump.window.error:
+            holds += f" It cannot be read beyond byte {dump.window.place}: {dump.window.error}."
         raise SourceError(f"{dump.source.path}: no table {wanted!r}.{hint} {holds}")
     if not known and not dump.window.error:
         yield Rejection("byte 0", "no CREATE TABLE, INSERT or COPY: not an SQL dump, or cut before its first table", b"")
