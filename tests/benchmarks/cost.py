@@ -75,7 +75,7 @@ def searched(store: Path) -> dict[str, Any]:
     def timed_map(*arguments: Any) -> list[Any]:
         nonlocal mapped
         start = time.perf_counter()
-        answers = map_(*arguments)
+        answers = list(map_(*arguments))
         mapped += time.perf_counter() - start
         return answers
 
