@@ -11,6 +11,7 @@ lines put in place).
 """
 # ruff: noqa: ANN401  ftfy's settings
 
+import io
 import unicodedata
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ from filters.kinds import Texts, rewrite
 from filters.unicode.mojibake import tables
 from filters.unicode.splice import splice
 from filters.unicode.suspects import CERTAIN, END, ORDER, START, plain, suspects
+
+HUGE = 16 << 20  # bytes of a line: as a string it takes up to four times as much, and mended once more
 
 
 @rewrite(version=2)
@@ -73,7 +76,9 @@ def _mended(data: kernels.Bytes, lines: kernels.Ints, config: Any) -> dict[int, 
     plain = config._replace(unescape_html=False)
     for number, (start, end, markup, reasons) in enumerate(lines.tolist()):
         raw = data[start:end].tobytes()
-        if (raw, markup) not in done:
+        if (raw, markup) not in done and len(raw) > HUGE:
+            done[raw, markup] = _in_pieces(raw, plain if markup else config)
+        elif (raw, markup) not in done:
             line = raw.decode(errors="replace")
             unordered = reasons & ORDER and not unicodedata.is_normalized(config.normalization, line)
             if unordered or reasons & CERTAIN or len(line) > config.max_decode_length:
@@ -82,3 +87,15 @@ def _mended(data: kernels.Bytes, lines: kernels.Ints, config: Any) -> dict[int, 
         if done[raw, markup] != raw:
             changes[number] = done[raw, markup]
     return changes
+
+
+def _in_pieces(raw: bytes, config: Any) -> bytes:
+    """Mend a huge line by ftfy's own pieces of it, each of which is let go before the next one."""
+    import ftfy
+
+    line, mended = io.TextIOWrapper(io.BytesIO(raw), "utf-8", "replace", newline=""), io.BytesIO()
+    while piece := line.read(config.max_decode_length):
+        if config.unescape_html == "auto" and "<" in piece:
+            config = config._replace(unescape_html=False)
+        mended.write(ftfy.fix_text(piece, config).encode())
+    return mended.getvalue()

@@ -65,6 +65,21 @@ def test_long_texts_are_mended_as_ftfy_mends_the_whole_of_them(texts):
     assert mended(*texts) == [by_ftfy(text) for text in texts]
 
 
+@given(st.lists(made_of(PIECES + BREAKS) | st.text(), max_size=4))
+@example(["one\r\ntwo\r\n", "last\r", "<p>\n&amp;\n", "&amp;\n<p>\n&amp;", "&#xD800;Ã€\n©"])
+def test_huge_lines_are_mended_in_pieces_as_ftfy_mends_the_whole_of_them(texts):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("filters.unicode.HUGE", 0)
+        assert mended(*texts) == [by_ftfy(text) for text in texts]
+
+
+@pytest.mark.parametrize("before", ["", "&amp;<p>"], ids=["text", "markup in the first piece"])
+def test_pieces_of_a_huge_line_are_ftfys_own(monkeypatch, before):
+    monkeypatch.setattr("filters.unicode.HUGE", 1 << 20)
+    line = before + "donâ€™t " * 150_000 + "&amp;\r\n&amp;<p>"  # more than a piece of a million characters
+    assert mended(line) == [by_ftfy(line)]
+
+
 @given(made_of(PIECES + BREAKS))
 def test_settings_are_those_of_ftfy(text):
     settings = {"straight_quotes": True, "fix_latin_ligatures": True, "fix_character_width": True, "normalization": "NFKC"}
