@@ -63,7 +63,8 @@ def dying(mark: Path, task: Callable[[Any], Any], item: Any) -> Any:
     answer = task(item)
     with contextlib.suppress(FileExistsError), mark.open("x") as file:
         whole = getattr(task, "task", task)
-        file.write(getattr(whole, "func", whole).__name__)
+        own = getattr(whole, "func", whole)
+        file.write(getattr(own, "__name__", type(own).__name__))
         file.flush()
         for process in (os.getppid(), os.getpid()):
             os.kill(process, signal.SIGKILL)
