@@ -352,7 +352,7 @@ def test_a_full_disk_stops_clean_which_then_goes_on_to_the_same_bytes(small_disk
     write("notes.csv", "body\n" + "".join(f"{letters(2000, number % 280)}\n" for number in range(300)))
     made("ingest", "notes.csv", "--text-column", "body", "--workers", "1")
     message = refused("clean", "--workers", "1")
-    assert message.startswith("store/clean/notes@")
+    assert message.startswith(("store/clean/notes@", "store/answers/"))  # two threads write
     assert "cannot write (No space left on device). Mend that or choose another --store" in message
     assert "\n" not in message
     assert small_disk("size=64m")
