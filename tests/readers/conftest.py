@@ -71,9 +71,10 @@ def mariadb() -> Iterator[Server]:
     if daemon is None or install is None:
         pytest.skip("MariaDB's server is not installed (mariadbd, mariadb-install-db)")
     with _folder("mysql") as path:
-        how, data, socket = _as("mysql"), f"--datadir={path}/data", str(path / "s")
+        how, data, socket = {**_as("mysql"), "cwd": path}, f"--datadir={path}/data", str(path / "s")
         base = ["--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run([install, *base], check=True, capture_output=True, **how)
+        installed = subprocess.run([install, *base], check=False, capture_output=True, text=True, **how)
+        assert installed.returncode == 0, installed.stdout + installed.stderr
         start = [daemon, "--no-defaults", data, f"--socket={socket}", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]
         server = Server(socket, Path(install).parent, ("--no-defaults", f"--socket={socket}", "--user=root"))
         with _running([*start, "--max-allowed-packet=64M"], Path(socket).exists, how, path.with_suffix(".log")):
