@@ -50,7 +50,7 @@ from filters.kernels.characters import (
 )
 from filters.kernels.compiled import kernel, part
 from filters.kernels.folding import fold
-from filters.kernels.hashing import GOLDEN, avalanche, hash_documents, mix, mix_bytes
+from filters.kernels.hashing import GOLDEN, avalanche, hash_documents, hash_texts, mix, mix_bytes
 from filters.kernels.instructions import between, bits_in, load, lowest_bit
 from filters.kernels.words import block, count_words, hash_words
 
@@ -86,6 +86,7 @@ __all__ = [
     "fold",
     "folds",
     "hash_documents",
+    "hash_texts",
     "hash_words",
     "kernel",
     "load",

@@ -9,8 +9,9 @@ high bit passes it with probability 1/2, and an equal flip in the next block und
 """
 
 import numpy as np
+import pyarrow as pa
 
-from filters.kernels.arrays import Bytes, Hashes, Ints, Scalar, read_only
+from filters.kernels.arrays import Bytes, Hashes, Ints, Scalar, buffers, read_only
 from filters.kernels.compiled import kernel, part
 from filters.kernels.instructions import load
 
@@ -61,6 +62,17 @@ def hash_documents(data: Bytes, text_offsets: Ints, offsets: Ints, seed: Scalar,
     """Hash the bytes of each document, with the ends of its texts; `uint64[documents]`, of all or of the ones asked for."""
     chosen = np.arange(len(offsets) - 1) if documents is None else documents
     return _hash_documents(data, text_offsets, read_only(offsets), np.uint64(seed), read_only(chosen))
+
+
+def hash_texts(texts: pa.LargeStringArray, seed: Scalar) -> Hashes:
+    """Hash each of some texts alone, names or ids; `uint64[texts]`.
+
+    >>> one, other, again = hash_texts(pa.array(["a", "b", "a"], pa.large_string()), 7).tolist()
+    >>> one == again, one == other
+    (True, False)
+    """
+    data, bounds = buffers(texts)
+    return hash_documents(data, bounds, np.arange(len(bounds)), seed)
 
 
 @kernel

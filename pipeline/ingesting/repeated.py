@@ -10,7 +10,7 @@ from filters import kernels
 from pipeline.documents import strings_of
 
 HELD = 16  # bytes of a document: its id's hash, and once more when those of all parts are put together
-SEED = np.uint64(0x1D5)
+SEED = 0x1D5
 
 
 def repeated_ids(parts: Sequence[Path], most: int) -> int:
@@ -31,5 +31,4 @@ def _round(parts: Sequence[Path], number: int, rounds: int) -> int:
 
 
 def _hashes(part: Path) -> kernels.Hashes:
-    data, bounds = kernels.buffers(strings_of(pq.read_table(part, columns=["id"])["id"]))
-    return kernels.hash_documents(data, bounds, np.arange(len(bounds)), SEED)
+    return kernels.hash_texts(strings_of(pq.read_table(part, columns=["id"])["id"]), SEED)

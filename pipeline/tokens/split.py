@@ -44,9 +44,7 @@ def joined(groups: Numbers | None, labels: Hashes) -> Int32s:
 
 def hashed(names: pa.LargeStringArray) -> Hashes:
     """Return a hash of each name, an id's or a source's; `uint64[names]`."""
-    data, bounds = kernels.buffers(names)
-    hashes: Hashes = kernels.hash_documents(data, bounds, kernels.read_only(np.arange(len(bounds))), np.uint64(ID_SEED))
-    return hashes
+    return kernels.hash_texts(names, ID_SEED)
 
 
 def held_out(ids: Hashes, groups: Numbers, share: float) -> Flags:

@@ -80,6 +80,5 @@ def _joined(tables: list[pa.Table]) -> pa.Table:
 def _parts_of(threads: pa.LargeStringArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     from filters import kernels
 
-    data, bounds = kernels.buffers(pa.concat_arrays([threads.cast(STRING)]))
-    hashes = kernels.hash_documents(data, bounds, kernels.read_only(np.arange(len(bounds))), np.uint64(SEED))
+    hashes = kernels.hash_texts(pa.concat_arrays([threads.cast(STRING)]), SEED)
     return (hashes % np.uint64(PARTS)).astype(np.int64)
