@@ -13,7 +13,6 @@ from pipeline.documents import Rejection, Rows
 from pipeline.errors import SourceError
 from pipeline.readers.sql_dump import sql_dump, window
 from pipeline.readers.sql_dump.columns import _decode, _of_single_bytes
-from pipeline.readers.sql_dump.rows import LONG_ROW
 from pipeline.sources import Source
 
 MYSQL = "/*!40101 SET NAMES utf8mb4 */;\n"
@@ -128,20 +127,33 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 INSERTS = "INSERT INTO t VALUES (1,'a'),(2,'{}'),(3,'c');\nINSERT INTO t VALUES (4,'d');\n"
-LINES = "COPY t FROM stdin;\n1\ta\n2\t{}\n4\td\n\\.\n"
+LINES = "COPY t FROM stdin;\n1\ta\n2\t{}\n3\tc\n4\td\n\\.\n"
 
 
-@pytest.mark.parametrize(("form", "goes_on"), [(INSERTS, "the next INSERT"), (LINES, "the next line")], ids=["insert", "copy"])
-def test_a_row_that_is_too_long_is_rejected_with_its_start_and_reading_goes_on(
-    form: str, goes_on: str, short: None, read: Any
+@pytest.mark.parametrize(("form", "behind"), [(INSERTS, "row"), (LINES, "line")], ids=["insert", "copy"])
+def test_a_row_that_is_too_long_is_rejected_with_its_start_and_reading_goes_on_behind_it(
+    form: str, behind: str, short: None, read: Any
 ) -> None:
     rows, [(place, error, raw)] = read("CREATE TABLE t (a int, b text);\n" + form.format("x" * 300_000))
-    assert rows == [[1, "a"], [4, "d"]]
+    assert rows == [[1, "a"], [3, "c"], [4, "d"]]
     assert (place, error) == (
         "t:2",
-        f"a row or statement has more than 256 MiB. Here is its start; reading goes on with {goes_on}",
+        f"a row or statement has more than 256 MiB. Here is its start; reading goes on with the next {behind}",
     )
     assert raw.startswith((b"(2,'xxx", b"2\txxx"))
+
+
+@pytest.mark.parametrize("text", ["x''y", "(x'');", "x)\n,(", "x\\"], ids=["quotes", "end", "row", "backslash"])
+def test_the_end_of_a_row_that_is_too_long_is_found_whatever_its_strings_hold(text: str, short: None, read: Any) -> None:
+    rows, rejected = read("CREATE TABLE t (a int, b text);\n" + INSERTS.format(text * 100_000))
+    assert (rows, len(rejected)) == ([[1, "a"], [3, "c"], [4, "d"]], 1)
+
+
+def test_behind_a_quote_that_is_never_closed_reading_goes_on_where_the_insert_begins_again(short: None, read: Any) -> None:
+    text = f"INSERT INTO t VALUES (1,'a'),(2,'never closed),(3,{'x' * 50_000});\n" + "INSERT INTO t VALUES (4,5);\n" * 10_000
+    rows, [(_, error, _)] = read("CREATE TABLE t (a int, b text);\n" + text)
+    assert error.endswith("reading goes on with the next INSERT")
+    assert rows == [[1, "a"], *([[4, "5"]] * 10_000)]
 
 
 def test_a_first_row_that_is_too_long_does_not_end_the_reading(short: None, read: Any) -> None:
@@ -153,24 +165,30 @@ def test_a_first_row_that_is_too_long_does_not_end_the_reading(short: None, read
 
 def test_a_quote_that_is_never_closed_is_told_once_too_much_lies_behind_it(short: None, read: Any) -> None:
     text = f"CREATE TABLE t (a int, b text);\nINSERT INTO t VALUES (1,'a'),(2,'never closed),(3,{'x' * 300_000}"
-    rows, [(place, error, _)] = read(text)
+    rows, [(place, error, _), (_, ended, _)] = read(text)
     assert (rows, place) == ([[1, "a"]], "t:2")
     assert error.startswith("a row or statement has more than 256 MiB")
+    assert ended.endswith("the dump ends in the string that begins at byte 64: it is cut, or a quote is not closed")
 
 
-def test_a_quote_that_is_never_closed_in_another_tables_row_is_told(short: None, read: Any) -> None:
-    text = f"INSERT INTO t VALUES (1);\nINSERT INTO u VALUES ('never closed {'x' * 300_000}"
-    rows, [(_, error, _)] = read(text, table="t")
+def test_a_quote_that_is_never_closed_in_another_tables_row_is_told(read: Any) -> None:
+    rows, [(_, error, _)] = read("INSERT INTO t VALUES (1);\nINSERT INTO u VALUES ('never closed", table="t")
     assert rows == [["1"]]
-    assert error.endswith("a row or statement has more than 256 MiB, or has a quote that is not closed")
+    assert error.endswith("the dump ends in the string that begins at byte 48: it is cut, or a quote is not closed")
 
 
-def test_a_table_behind_a_row_that_is_too_long_is_missed_with_the_reason(short: None, read: Any) -> None:
-    text = f"INSERT INTO u VALUES (1,'{'x' * 2 * LONG_ROW}');\nINSERT INTO t VALUES (1);\n"
-    with pytest.raises(
-        SourceError, match=r"no table 't'.* It cannot be read beyond byte \d+: a row or statement has more than"
-    ):
-        read("-- MySQL dump 10.13\n" + text, table="t")
+# of each some 300 kB, of which 40 times as much comes
+LONG = ["'x\\'", "'x''", "'\\\\", '"\\"', "`)`", "0xA", "'()"]
+SHOWN = ["escaped quotes", "doubled quotes", "backslashes", "double quotes", "backticks", "a blob's digits", "brackets"]
+
+
+@pytest.mark.parametrize("cell", LONG, ids=SHOWN)
+def test_a_row_of_another_table_is_passed_over_however_long_its_cells_are(cell: str, read: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(window, "MOST_HELD", 2 * window.BLOCK)
+    quote, part = (cell[0], cell[1:]) if cell[0] in "'\"`" else ("", "AB")
+    value = f"{quote or '0x'}{part * (3 * window.BLOCK // len(part))}{quote}"
+    text = f"INSERT INTO `u` VALUES (1,'a'),(2,{value}),(3,'b;');\nINSERT INTO `t` VALUES (1);\n"
+    assert read("-- MySQL dump 10.13\n" + text, table="t") == ([["1"]], [])
 
 
 def test_a_quote_that_is_closed_by_the_next_rows_quote_rejects_the_rows_between(read: Any) -> None:

@@ -1,7 +1,7 @@
 """A cell of an INSERT -> where its value begins and ends, and how it is written."""
 
 from filters.kernels import kernel, part
-from pipeline.readers.sql_dump.scan import (
+from pipeline.readers.sql_dump.signs import (
     BACKTICK,
     BARE,
     BITS,
@@ -26,11 +26,8 @@ from pipeline.readers.sql_dump.scan import (
     WORD,
     ZERO,
     Bytes,
-    dollar_end,
-    is_q_prefix,
-    q_string_end,
-    string_end,
 )
+from pipeline.readers.sql_dump.strings import dollar_end, is_q_prefix, q_string_end, string_end
 
 Cell = tuple[int, int, int, int]
 

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from pipeline.readers.sql_dump.decode import BINARY, BYTEA, TEXT, decode_bytes, decode_integers
 from pipeline.readers.sql_dump.escapes import ROOM
 from pipeline.readers.sql_dump.expressions import value_of
-from pipeline.readers.sql_dump.scan import BARE, EXPRESSION, LINES, NULL, POSTGRES, SQLITE, UNISTR, Bytes, Places
 from pipeline.readers.sql_dump.schema import Column
+from pipeline.readers.sql_dump.signs import BARE, EXPRESSION, LINES, NULL, POSTGRES, SQLITE, UNISTR, Bytes, Places
 
 Flags = npt.NDArray[np.bool_]
 

@@ -17,7 +17,7 @@ from pipeline.readers.sql_dump.escapes import (
     replaced,
     unistr,
 )
-from pipeline.readers.sql_dump.scan import (
+from pipeline.readers.sql_dump.signs import (
     BACKSLASHES,
     BARE,
     BITS,

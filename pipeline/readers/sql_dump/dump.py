@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from pipeline.documents import Rejection
 from pipeline.errors import SourceError
-from pipeline.readers.sql_dump.scan import LINES, MYSQL
+from pipeline.readers.sql_dump.signs import LINES, MYSQL
 from pipeline.readers.sql_dump.statements import (
     UNSAFE,
     Session,

@@ -8,15 +8,8 @@ import numpy as np
 
 from filters.kernels import kernel, part
 from pipeline.readers.sql_dump.runs import BLOCK, copy_all, copy_run
-from pipeline.readers.sql_dump.scan import (
-    BACKSLASH,
-    CLOSE,
-    OPEN,
-    QUOTE,
-    Bytes,
-    begins,
-    string_end,
-)
+from pipeline.readers.sql_dump.signs import BACKSLASH, CLOSE, OPEN, QUOTE, Bytes
+from pipeline.readers.sql_dump.strings import begins, string_end
 
 _MYSQL_ESCAPES = {"0": 0, "b": 8, "n": 10, "r": 13, "t": 9, "Z": 26}
 _POSTGRES_ESCAPES = {"b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}

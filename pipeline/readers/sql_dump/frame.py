@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from pipeline.documents import Remark
-from pipeline.readers.sql_dump.scan import E_STRING, MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 from pipeline.readers.sql_dump.schema import Column
+from pipeline.readers.sql_dump.signs import E_STRING, MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 from pipeline.readers.sql_dump.statements import Session, Statement, TableName
 from pipeline.readers.sql_dump.window import Window
 

@@ -1,11 +1,16 @@
-"""The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written."""
+"""The rows of an INSERT or a COPY -> arrays that say where each of their cells stands and how it is written.
+
+These are `int64` starts and stops and `uint8` kinds of cells, row after row, so that a batch is decoded column by column
+without a Python object for a cell.
+"""
 
 import numpy as np
 
 from filters.kernels import kernel, part
 from pipeline.readers.sql_dump.cells import blank_end, cell_at
 from pipeline.readers.sql_dump.runs import run_end
-from pipeline.readers.sql_dump.scan import (
+from pipeline.readers.sql_dump.scan import comment_end, next_statement, statement_end
+from pipeline.readers.sql_dump.signs import (
     BACKSLASH,
     BAD,
     BLANK,
@@ -27,9 +32,6 @@ from pipeline.readers.sql_dump.scan import (
     WORD,
     Bytes,
     Places,
-    comment_end,
-    next_statement,
-    statement_end,
 )
 
 LONG_ROW = 4 << 20  # bytes of a row from which on it is passed over token by token, so that no window need hold it

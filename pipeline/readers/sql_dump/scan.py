@@ -1,136 +1,49 @@
-"""A dump's bytes -> where its statements, rows and cells begin and end: compiled kernels over one buffer of bytes.
+"""A dump's bytes -> where its statements and tokens begin and end: compiled kernels over one buffer of bytes.
 
 Every kernel takes the buffer and the half-open range `p, end` to look at. What does not end before `end` is reported as such,
-and the caller reads on and asks again from a place before it. Rows are cut as `int64` starts and stops and `uint8` kinds of
-cells, row after row, so that a batch is decoded column by column without a Python object for a cell.
+and the caller reads on and asks again from a place before it.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from filters.kernels import kernel, load, part
-from pipeline.readers.sql_dump.runs import run_end
-
-Bytes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int64]
-
-MYSQL, POSTGRES, SQLITE, SQL_SERVER, ORACLE = 0, 1, 2, 3, 4
-LINES = SQL_SERVER  # from here on, dialects whose statements may end with a line, without a semicolon
-
-NULL = 0
-BARE = 1  # a number or a word
-PLAIN = 2  # a string whose bytes are its value
-DOUBLED = 3  # a string with doubled quotes
-BACKSLASHES = 4  # a string with MySQL's escapes
-E_STRING = 5  # a string with PostgreSQL's escapes
-COPY_FIELD = 6  # a field of COPY with escapes
-HEX = 7
-BITS = 8
-REPLACE = 9  # sqlite3 before 3.50: replace(replace('..','\r',char(13)),'\n',char(10))
-UNISTR = 10  # sqlite3 from 3.50 on: unistr('..\u000a..')
-EXPRESSION = 11  # anything else
-
-MORE = 0  # the next row does not end in this buffer
-DONE = 1  # the statement is over
-FULL = 2  # the arrays, or the batch's bytes, are full
-BAD = 3  # this is no row
-
-QUOTE, DOUBLE_QUOTE, BACKTICK, BACKSLASH = ord("'"), ord('"'), ord("`"), ord("\\")
-NEWLINE, RETURN, TAB, SPACE, SEMICOLON, COMMA = ord("\n"), ord("\r"), ord("\t"), ord(" "), ord(";"), ord(",")
-OPEN, CLOSE, DOLLAR, DASH, SLASH, STAR, HASH, BANG = (
-    ord("("),
-    ord(")"),
-    ord("$"),
-    ord("-"),
-    ord("/"),
-    ord("*"),
-    ord("#"),
-    ord("!"),
+from filters.kernels import kernel, part
+from pipeline.readers.sql_dump.signs import (
+    BACKTICK,
+    BANG,
+    BLANK,
+    BRACKET,
+    BRACKET_END,
+    CLOSE,
+    DASH,
+    DOLLAR,
+    DOUBLE_QUOTE,
+    DOUBLED,
+    HASH,
+    LINES,
+    MYSQL,
+    NEWLINE,
+    OPEN,
+    ORACLE,
+    POSTGRES,
+    QUOTE,
+    SEMICOLON,
+    SLASH,
+    SQL_SERVER,
+    SQLITE,
+    STAR,
+    WORD,
+    Bytes,
 )
-BRACKET, BRACKET_END, COLON, UNDERSCORE, DOT, ZERO = ord("["), ord("]"), ord(":"), ord("_"), ord("."), ord("0")
-
-WORD = np.array([chr(b).isalnum() or b in b"_$" or b >= 128 for b in range(256)])
-LOOSE = np.array([WORD[b] or b in b"+-." for b in range(256)])
-BLANK = np.array([b in b" \t\r\n\f\v" for b in range(256)])
+from pipeline.readers.sql_dump.strings import begins, dollar_end, is_q_prefix, q_string_end, string_end, string_rest
 
 
 def _letters(word: bytes) -> Bytes:
     return np.frombuffer(word, np.uint8)
 
 
+IN_WORD = -1  # instead of the quote that a token ends with
+
 _GO, _REM, _INSERT, _CREATE = _letters(b"go"), _letters(b"rem"), _letters(b"insert"), _letters(b"create")
-
-
-@part
-def string_end(buf: Bytes, p: int, end: int, quote: int, backslash: bool) -> tuple[int, bool]:
-    """Return where the quote that closes a string stands (-1: not before `end`), and whether the string has escapes."""
-    escaped = False
-    other = BACKSLASH if backslash else quote
-    p = run_end(buf, p, end, quote, quote, other)
-    while p < end:
-        if buf[p] == quote:
-            if p + 1 == end:
-                return -1, escaped
-            if buf[p + 1] != quote:
-                return p, escaped
-        escaped = True
-        p = run_end(buf, p + 2, end, quote, quote, other)
-    return -1, escaped
-
-
-@part
-def begins(buf: Bytes, p: int, end: int, text: Bytes) -> bool:
-    """Say whether the bytes from `p` on begin with `text`."""
-    if p + len(text) > end:
-        return False
-    i = 0
-    while i + 8 <= len(text):
-        if load(buf, p + i) != load(text, i):
-            return False
-        i += 8
-    while i < len(text) and buf[p + i] == text[i]:
-        i += 1
-    return i == len(text)
-
-
-@kernel
-def dollar_end(buf: Bytes, p: int, end: int) -> tuple[int, int]:
-    """Return where a dollar-quoted string's text begins and ends; `(0, 0)` if `p` begins none, `(-1, -1)` if it is cut."""
-    tag = p + 1
-    while tag < end and WORD[buf[tag]] and buf[tag] != DOLLAR:
-        tag += 1
-    if tag == end:
-        return -1, -1
-    if buf[tag] != DOLLAR:
-        return 0, 0
-    delimiter = buf[p : tag + 1]
-    for q in range(tag + 1, end):
-        if buf[q] == DOLLAR and begins(buf, q, end, delimiter):
-            return tag + 1, q
-    return -1, -1
-
-
-@kernel
-def q_string_end(buf: Bytes, p: int, end: int) -> int:
-    """Return the place behind Oracle's q'[..]', whose first quote stands at `p`; -1 if it does not end before `end`."""
-    if p + 1 >= end:
-        return -1
-    closing = buf[p + 1]
-    if closing == OPEN or closing == ord("<"):
-        closing += 1 if closing == OPEN else 2
-    elif closing == BRACKET or closing == ord("{"):
-        closing += 2
-    for q in range(p + 2, end - 1):
-        if buf[q] == closing and buf[q + 1] == QUOTE:
-            return q + 2
-    return -1
-
-
-@kernel
-def is_q_prefix(buf: Bytes, p: int, stop: int) -> bool:
-    """Say whether the word `buf[p:stop]` is the q or nq that opens Oracle's q'[..]'."""
-    length = stop - p
-    return (length == 1 or (length == 2 and (buf[p] | 32) == ord("n"))) and (buf[stop - 1] | 32) == ord("q")
 
 
 @kernel
@@ -229,11 +142,16 @@ def skip_blank(buf: Bytes, p: int, end: int, dialect: int) -> tuple[int, bool]:
     return p, False
 
 
+@part
+def _letters_end(buf: Bytes, p: int, end: int) -> int:
+    while p < end and WORD[buf[p]]:
+        p += 1
+    return p
+
+
 @kernel
 def _word_end(buf: Bytes, p: int, end: int, dialect: int) -> int:
-    after = p + 1
-    while after < end and WORD[buf[after]]:
-        after += 1
+    after = _letters_end(buf, p, end)
     if after == end:
         return 0
     if dialect == POSTGRES and buf[after] == QUOTE and after == p + 1 and (buf[p] | 32) == ord("e"):
@@ -267,6 +185,35 @@ def _token_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> int:
 
 
 @kernel
+def token_begun(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> tuple[int, int, bool]:
+    """Say in what `p` is behind the first bytes of a token that does not end before `end`.
+
+    Returns the place behind these bytes, the quote that closes the token and whether backslashes escape it. Of a word the quote
+    is `IN_WORD`, and 0 of what only its end tells: a string in dollars or Oracle's q'[..]', a comment.
+    """
+    b = buf[p] if p < end else SEMICOLON
+    if b == QUOTE:
+        return p + 1, QUOTE, strings != DOUBLED
+    if b in (DOUBLE_QUOTE, BACKTICK):
+        return p + 1, int(b), dialect == MYSQL and b == DOUBLE_QUOTE
+    if not WORD[b] or (b == DOLLAR and dialect == POSTGRES):
+        return p, 0, False
+    after = _letters_end(buf, p, end)
+    if after == end:
+        return p, IN_WORD, False
+    return (p + 2, QUOTE, True) if dialect == POSTGRES else (p, 0, False)
+
+
+@kernel
+def token_rest(buf: Bytes, p: int, end: int, quote: int, backslash: bool) -> tuple[int, bool]:
+    """Return as `string_rest` does, for a word too."""
+    if quote != IN_WORD:
+        return string_rest(buf, p, end, quote, backslash)
+    after = _letters_end(buf, p, end)
+    return after, after < end
+
+
+@kernel
 def statement_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> tuple[int, bool]:
     """Return where the statement's `;` stands and True; else the start of what does not end before `end`, and False.
 
@@ -291,6 +238,20 @@ def statement_end(buf: Bytes, p: int, end: int, dialect: int, strings: int) -> t
             return p, False
         p = after - 1 if lines and after > p + 1 and buf[after - 1] == NEWLINE else after  # a comment's newline counts
     return end, False
+
+
+@kernel
+def row_end(buf: Bytes, p: int, end: int, dialect: int, strings: int, depth: int) -> tuple[int, int]:
+    """Pass over a row with `depth` open brackets; returns the place reached and the brackets open there, 0 behind the row."""
+    while p < end:
+        after = _token_end(buf, p, end, dialect, strings)
+        if after <= p:
+            break
+        depth += int(buf[p] == OPEN) - int(buf[p] == CLOSE)
+        p = after
+        if depth == 0:
+            break
+    return p, depth
 
 
 @part

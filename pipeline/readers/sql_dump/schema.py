@@ -8,7 +8,7 @@ import pyarrow as pa
 from sqlparse import lexer
 from sqlparse import tokens as T  # noqa: N812  as sqlparse's own sources call it
 
-from pipeline.readers.sql_dump.scan import MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
+from pipeline.readers.sql_dump.signs import MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 
 CREATE = re.compile(
     rb"CREATE\s+(?:OR\s+REPLACE\s+)?(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|FOREIGN)\s+)*TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?",

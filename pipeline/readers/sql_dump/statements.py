@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from pipeline.readers.sql_dump.scan import BACKSLASHES, DOUBLED, E_STRING, LINES, MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 from pipeline.readers.sql_dump.schema import CREATE, NAME, Column, columns_of, unquote
+from pipeline.readers.sql_dump.signs import BACKSLASHES, DOUBLED, E_STRING, LINES, MYSQL, ORACLE, POSTGRES, SQL_SERVER, SQLITE
 from pipeline.readers.sql_dump.window import Window
 
 Kind = Literal["insert", "copy", "broken", "cut"]

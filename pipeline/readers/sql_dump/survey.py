@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.readers.sql_dump.columns import Flags
 from pipeline.readers.sql_dump.dump import Dump, unreadable_charset
-from pipeline.readers.sql_dump.scan import BAD, BARE, DONE, EXPRESSION, MORE, NULL, Bytes, Places
 from pipeline.readers.sql_dump.schema import Column
+from pipeline.readers.sql_dump.signs import BAD, BARE, DONE, EXPRESSION, MORE, NULL, Bytes, Places
 from pipeline.readers.sql_dump.statements import Statement, TableName
 from pipeline.readers.sql_dump.table_rows import TableRows
 from pipeline.sources import Source, open_bytes
@@ -86,7 +86,12 @@ def _measure(dump: Dump, statement: Statement, table: Surveyed) -> None:
         status, dump.window.start, count = rows.cut(statement, head)
         table.rows += count
         _add(rows, count, table.lengths)
-        if status == BAD or (status == MORE and not dump.window.more()):
+        if status == MORE and dump.window.full:
+            rows.pass_long(statement)
+            table.broken += 1
+            if dump.window.start == dump.window.end and dump.window.ended:
+                return
+        elif status == BAD or (status == MORE and not dump.window.more()):
             table.broken += sum(1 for _ in rows.rest(statement))
             return
 

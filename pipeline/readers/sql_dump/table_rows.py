@@ -11,8 +11,8 @@ from pipeline.readers.sql_dump.columns import Cells, table_of
 from pipeline.readers.sql_dump.dump import Dump
 from pipeline.readers.sql_dump.frame import frame_of
 from pipeline.readers.sql_dump.rows import count_row, cut_copy, cut_insert
-from pipeline.readers.sql_dump.scan import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.schema import Column
+from pipeline.readers.sql_dump.signs import BAD, DONE, LINES, MORE, MYSQL, Bytes
 from pipeline.readers.sql_dump.statements import Statement, TableName
 from pipeline.readers.sql_dump.window import TOO_LONG
 
@@ -57,13 +57,28 @@ class TableRows:
                 return
 
     def _too_long(self, statement: Statement) -> Rejection:
-        """Reject a row that is too long to be held, with how it begins; go on behind its line, or at the next INSERT."""
-        window, lines = self.window, statement.kind == "copy"
+        """Reject a row that is too long to be held, with how it begins, and go on behind it."""
+        window = self.window
         place, raw = window.place, bytes(window.data[window.start : min(window.end, window.start + _SHOWN)])
-        window.skip_past(b"\n" if lines else b"\n" + statement.head)
+        behind = self.pass_long(statement)
         self.count += 1
-        error = f"byte {place}: {TOO_LONG}. Here is its start; reading goes on with the next {'line' if lines else 'INSERT'}"
+        error = f"byte {place}: {TOO_LONG}. Here is its start; reading goes on with the next {behind}"
         return Rejection(self._place(-1), error, window.original(raw))
+
+    def pass_long(self, statement: Statement) -> str:
+        """Pass over a row that is too long to be held; returns what follows.
+
+        Where the same INSERT begins again within the bytes that are held, the row is one with a quote that is not closed.
+        """
+        window, again = self.window, b"\n" + statement.head
+        if statement.kind == "copy":
+            window.skip_past(b"\n")
+            return "line"
+        if window.peek(1) == b"(" and window.data.find(again, window.start, window.end) < 0:
+            window.skip_row(self.session.dialect, self.session.strings)
+            return "row"
+        window.skip_past(again)
+        return "INSERT"
 
     def cut(self, statement: Statement, head: Bytes) -> tuple[int, int, int]:
         """Cut a batch of a statement's rows into `cells`; returns the status, the place reached and the rows cut."""

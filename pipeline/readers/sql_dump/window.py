@@ -7,13 +7,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pipeline.readers.sql_dump.rows import skip_rows
-from pipeline.readers.sql_dump.scan import LINES, skip_blank, statement_end
+from pipeline.readers.sql_dump.rows import LONG_ROW, skip_rows
+from pipeline.readers.sql_dump.scan import IN_WORD, row_end, skip_blank, statement_end, token_begun, token_rest
+from pipeline.readers.sql_dump.signs import LINES
 
 BLOCK = 8 << 20
 MOST_HELD = 256 << 20  # bytes of one row or statement, as much as of a packed file that is read whole
-
-
+ENDS = "the dump ends in the string that begins at byte {}: it is cut, or a quote is not closed"
 TOO_LONG = f"a row or statement has more than {MOST_HELD >> 20} MiB"
 
 
@@ -167,9 +167,45 @@ class Window:
             if found:
                 self.start += 1
                 return True
-            if not self.more():
-                self.start = self.end
+            if not self._read_on(dialect, strings):
                 return False
+
+    def skip_row(self, dialect: int, strings: int) -> None:
+        """Pass over a row of an INSERT, from its `(` on, however long it is."""
+        depth = 0
+        while True:
+            self.start, depth = row_end(self.bytes, self.start, self.end, dialect, strings, depth)
+            if depth == 0 or not self._read_on(dialect, strings):
+                return
+
+    def _read_on(self, dialect: int, strings: int) -> bool:
+        """Read on within a token, which is passed over as it comes if it is long; say whether there was more."""
+        at, quote, backslash = token_begun(self.bytes, self.start, self.end, dialect, strings)
+        if quote and (self.full or self.end - self.start >= LONG_ROW):
+            more = self._pass_token(at, quote, backslash)
+        else:
+            more = self.more()
+        if not more:
+            self._tell_string(dialect, strings)
+            self.start = self.end
+        return more
+
+    def _pass_token(self, at: int, quote: int, backslash: bool) -> bool:
+        """Pass over a token that `at` is in; say whether it has an end."""
+        place = self.place
+        self.start, ended = token_rest(self.bytes, at, self.end, quote, backslash)
+        while not ended and self.more():
+            self.start, ended = token_rest(self.bytes, self.start, self.end, quote, backslash)
+        if not ended and quote != IN_WORD:
+            self.error = self.error or ENDS.format(place)
+        return bool(ended)
+
+    def _tell_string(self, dialect: int, strings: int) -> None:
+        """Say where the string begins in which the stream ends."""
+        place, _ = statement_end(self.bytes, self.start, self.end, dialect, strings)
+        _, quote, _ = token_begun(self.bytes, place, self.end, dialect, strings)
+        if quote not in (0, IN_WORD):
+            self.error = self.error or ENDS.format(self.base + place)
 
     def skip_past(self, mark: bytes) -> bool:
         """Pass over everything up to a mark and the mark itself; say whether it was there."""
