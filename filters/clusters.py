@@ -14,7 +14,8 @@ import numpy.typing as npt
 from filters.kernels import Flags, Hashes, Ints, Scalar, Values, bits_in, kernel, part
 
 Numbers = npt.NDArray[np.integer[Any]]
-OUTLINE = 2048  # bits: sets of up to some thousand elements still leave many of them unset
+OUTLINE = 8  # bits an element: sets that are unlike differ in many of them
+LEAST_WORDS, MOST_WORDS = 4, 32  # of 64 bits, of an outline: sets of up to some thousand elements still leave many bits unset
 
 
 class Buckets(NamedTuple):
@@ -112,13 +113,13 @@ def connect_numbered(members: Numbers, sizes: Numbers, number: Numbers, parent: 
 
 @kernel
 def connect_alike(
-    members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, parent: Ints, split: Scalar = 0
+    members: Ints, bounds: Ints, hashes: Hashes, offsets: Ints, threshold: float, parent: Ints, met: Flags
 ) -> None:
     """Connect in `parent` those members of each bucket that are alike, or that others which are alike lead to.
 
-    Bucket k is `members[bounds[k]:bounds[k + 1]]`, document i has the set `hashes[offsets[i]:offsets[i + 1]]`. With a `split`
-    only documents before it are compared with those from it on. Members that are connected already stand in one list, and none
-    of them is looked at again by those that are connected with them.
+    Bucket k is `members[bounds[k]:bounds[k + 1]]`, document i has the set `hashes[offsets[i]:offsets[i + 1]]`. Members
+    that are connected already stand in one list, and none of them is looked at again by those that are connected with them.
+    Nor are those of a bucket compared that have `met`; one flag for each of `members`.
     """
     bits, most = outlines(hashes, offsets), np.int64(0)
     for bucket in range(len(bounds) - 1):
@@ -126,11 +127,12 @@ def connect_alike(
     heads, tails, following = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
     for bucket in range(len(bounds) - 1):
         own, lists = members[bounds[bucket] : bounds[bucket + 1]], 0
+        known = met[bounds[bucket] : bounds[bucket + 1]]
         for at in range(len(own)):
             head, tail, number = at, at, 0
             following[at] = -1
             while number < lists:
-                if not _reaches(own, at, heads[number], following, bits, hashes, offsets, threshold, parent, split):
+                if not _reaches(own, known, at, heads[number], following, bits, hashes, offsets, threshold, parent):
                     number += 1
                     continue
                 following[tail], tail, lists = heads[number], tails[number], lists - 1
@@ -141,6 +143,7 @@ def connect_alike(
 @part
 def _reaches(
     own: Ints,
+    known: Flags,
     at: int,
     before: int,
     following: Ints,
@@ -149,7 +152,6 @@ def _reaches(
     offsets: Ints,
     threshold: float,
     parent: Ints,
-    split: Scalar,
 ) -> bool:
     """Say whether a member is connected with those of a list, or has now been, as one of them is like it."""
     one, a, b = int(own[at]), _root(parent, own[at]), _root(parent, own[before])
@@ -157,8 +159,7 @@ def _reaches(
         return True
     while before >= 0:
         other = int(own[before])
-        apart = split and (one < split) == (other < split)
-        near = not apart and not _far(bits, offsets, one, other, threshold)
+        near = not (known[at] and known[before]) and not _far(bits, offsets, one, other, threshold)
         if near and jaccard(hashes, offsets, one, other, threshold) >= threshold:
             parent[max(a, b)] = min(a, b)
             return True
@@ -228,11 +229,14 @@ def in_order(root: Numbers, best: Numbers) -> tuple[Numbers, Ints]:
 
 @kernel
 def outlines(hashes: Hashes, offsets: Ints) -> Hashes:
-    """Return for each set the `OUTLINE` bits that its elements fall on; `uint64[sets, OUTLINE // 64]`."""
-    bits = np.zeros((len(offsets) - 1, OUTLINE // 64), dtype=np.uint64)
-    for own in range(len(bits)):
+    """Return for each set the bits that its elements fall on; `uint64[sets, words]`, more words where sets are larger."""
+    sets, words = len(offsets) - 1, LEAST_WORDS
+    while words < MOST_WORDS and 64 * words * sets < OUTLINE * (offsets[-1] - offsets[0]):
+        words *= 2
+    bits = np.zeros((sets, words), dtype=np.uint64)
+    for own in range(sets):
         for at in range(offsets[own], offsets[own + 1]):
-            bit = hashes[at] % np.uint64(OUTLINE)
+            bit = hashes[at] % np.uint64(64 * words)
             bits[own, bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
     return bits
 
@@ -246,7 +250,7 @@ def _far(bits: Hashes, offsets: Ints, a: Scalar, b: Scalar, threshold: Scalar) -
     total = size_a + size_b
     may_miss = total - 2.0 * threshold * total / (1.0 + threshold) + 1e-6
     unlike = np.int64(0)
-    for word in range(OUTLINE // 64):
+    for word in range(bits.shape[1]):
         unlike += bits_in(bits[a, word] ^ bits[b, word])
     return bool(unlike > may_miss)
 

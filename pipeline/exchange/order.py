@@ -18,14 +18,14 @@ def write(exchange: Exchange, best: Ints | None = None) -> Ints:
     """
     count = len(exchange.candidates())
     parent = np.arange(count, dtype=np.int32)
-    _write_buckets(exchange, _numbers(exchange), parent)
+    _write_buckets(exchange, numbers_of(exchange), parent)
     ranked = np.arange(count, dtype=np.int32) if best is None else best.astype(np.int32)
     order, starts = clusters.in_order(clusters.roots(parent), ranked)
     save(order, exchange.file("order.npy"), durable=False)
     return starts
 
 
-def _numbers(exchange: Exchange) -> Int32s:
+def numbers_of(exchange: Exchange) -> Int32s:
     """Return the number among the candidates of each document that is one: a search for each would take ten times as long."""
     candidates = exchange.candidates()
     number = np.zeros(exchange.starts()[-1], dtype=np.int32)

@@ -102,7 +102,8 @@ def part(exchange: Exchange, candidates: Ints) -> Part:
     """Return what is known of some candidates."""
     held, bounds = held_by(exchange, candidates)
     buckets = np.unique(held, return_inverse=True)[1].astype(np.int64)
-    return Part(candidates, buckets, bounds, *_sets(exchange, candidates))
+    name = f"{candidates[0]}-{candidates[-1]}-{len(candidates)}"
+    return Part(candidates, buckets, bounds, *sets_of(exchange, candidates, name))
 
 
 def held_by(exchange: Exchange, candidates: Ints) -> tuple[Hashes, Ints]:
@@ -127,7 +128,7 @@ def _in_any(held: Hashes, bounds: Ints, common: Hashes) -> Ints:
     return np.flatnonzero(np.diff(found[bounds]))
 
 
-def _sets(exchange: Exchange, candidates: Ints) -> tuple[Hashes, Ints]:
+def sets_of(exchange: Exchange, candidates: Ints, name: str) -> tuple[Hashes, Ints]:
     """Read the sets of some candidates, in their order: into memory, or where that is too much into a file."""
     all_offsets = numbers(exchange.file("offsets.bin"))
     sizes = all_offsets[candidates + 1] - all_offsets[candidates]
@@ -135,7 +136,7 @@ def _sets(exchange: Exchange, candidates: Ints) -> tuple[Hashes, Ints]:
     large = offsets[-1] > exchange.most // 16
     hashes: Hashes = np.empty(0 if large else offsets[-1], dtype=np.uint64)
     if large:
-        path = exchange.file(f"sets-{candidates[0]}-{candidates[-1]}-{len(candidates)}")
+        path = exchange.file(f"sets-{name}")
         reserve(path, int(offsets[-1]) * 8)
         hashes = np.asarray(np.memmap(path, mode="r+", dtype=np.uint64))
     starts, files = exchange.candidates_before(exchange.starts()), exchange.sets()

@@ -1,35 +1,30 @@
 """Documents -> groups of those that near duplicates lead to one another, so that none of them is held out without the others.
 
-Buckets and parts are those of `pipeline.exchange`. Keys are made while documents are encoded, and sets when it is known which
-of them are candidates: a set has eight bytes a word, more than the text. In each part those candidates are connected that are
-alike; of a group that is too large for a task, first those of each block among themselves, and then those of any two blocks.
+Buckets are those of `pipeline.exchange`. Keys are made while documents are encoded, and sets when it is known which of them are
+candidates: a set has eight bytes a word, more than the text. What is alike is connected in `pipeline.tokens.connecting`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, combinations, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from filters import clusters
 from filters.kinds import Sets
 from filters.minhash import near_duplicates, shingles
 from pipeline.artifacts import save
 from pipeline.documents import Offsets, flat_text
 from pipeline.engine.memory import Weighed
-from pipeline.exchange import Exchange, Hashes, Int32s, Ints, begun, buckets, mapped, most_of, order, parts
-from pipeline.exchange.buckets import Map
+from pipeline.exchange import Exchange, Hashes, Int32s, Ints, begun, buckets, most_of, parts
 from pipeline.run import Run
+from pipeline.tokens.connecting import connected
 from pipeline.tokens.parents import batches
 
 BANDS, ROWS = 40, 4  # find 92.5 % of the pairs of Jaccard similarity 0.5, 99.6 % at 0.6, all but one of 60,000 at 0.7
 NEAR = "near"
-
-Numbers = npt.NDArray[np.integer[Any]]
 
 
 class Place(NamedTuple):
@@ -76,11 +71,9 @@ def groups(places: Sequence[Place], threshold: float, work: Path, run: Run | Non
     candidates = buckets.find(exchange, workers, map_)
     items = list(zip(places, pairwise(exchange.candidates_before(starts).tolist()), starts.tolist(), strict=False))
     parts.write_offsets(exchange, map_(partial(_sets, exchange), items))
-    cuts = parts.cut(exchange, order.write(exchange), workers)
-    ordered, least = mapped(exchange.file("order.npy")), np.arange(starts[-1], dtype=np.int32)
-    whole = map_(partial(_alike, exchange, threshold), cuts.whole)
-    for edges in chain(whole, (_across_blocks(exchange, threshold, blocks, map_) for blocks in cuts.blocks)):
-        one, other = candidates[ordered[edges.T]]
+    least = np.arange(starts[-1], dtype=np.int32)
+    for edges in connected(exchange, threshold, workers, map_):
+        one, other = candidates[edges.T]
         least[one] = other
     return least
 
@@ -103,55 +96,3 @@ def _sets(exchange: Exchange, item: tuple[Place, tuple[int, int], int]) -> Ints:
             found.append(shingles(*flat_text(documents.take(pa.array(own)))[:2]))
     save(np.concatenate([sets.hashes for sets in found]), place.file("sets"), durable=False)
     return np.concatenate([np.diff(sets.offsets) for sets in found])
-
-
-def _alike(exchange: Exchange, threshold: float, cut: tuple[int, int]) -> Ints:
-    """Connect the candidates of some whole groups, or of a block, that near duplicates among them lead to one another.
-
-    Returns the places in the order of those that are led to an earlier one, and of the first such; `int64[candidates, 2]`.
-    """
-    own = parts.standing(exchange, *cut)
-    return cut[0] + _edges(_connected(exchange, threshold, own, np.arange(len(own))))
-
-
-def _across_blocks(exchange: Exchange, threshold: float, blocks: Sequence[tuple[int, int]], map_: Map) -> Ints:
-    """Return the same for one group that is cut into blocks."""
-    begin, end = blocks[0][0], blocks[-1][1]
-    parent = np.arange(end - begin, dtype=np.int32)
-    for edges in map_(partial(_alike, exchange, threshold), blocks):
-        _join(edges - begin, parent)
-    save(clusters.roots(parent), exchange.file("roots.npy"), durable=False)
-    for edges in map_(partial(_across, exchange, threshold, begin), list(combinations(blocks, 2))):
-        _join(edges, parent)
-    return begin + _edges(clusters.roots(parent))
-
-
-def _across(exchange: Exchange, threshold: float, begin: int, pair: tuple[tuple[int, int], tuple[int, int]]) -> Ints:
-    """Connect candidates of two blocks with one another; returns places in the group, of the first that blocks have led to."""
-    roots, blocks = mapped(exchange.file("roots.npy")), [parts.standing(exchange, *block) for block in pair]
-    chosen = parts.meeting(exchange, *blocks)
-    own = [block[rows] for block, rows in zip(blocks, chosen, strict=True)]
-    root = np.concatenate([roots[first - begin : last - begin][rows] for (first, last), rows in zip(pair, chosen, strict=True)])
-    _, first, which = np.unique(root, return_index=True, return_inverse=True)
-    edges = _edges(_connected(exchange, threshold, np.concatenate(own), first[which], len(own[0])))
-    found: Ints = root[edges].astype(np.int64)
-    return found
-
-
-def _join(edges: Ints, parent: Int32s) -> None:
-    clusters.connect(edges.reshape(-1), np.arange(0, edges.size + 1, 2), parent)
-
-
-def _edges(root: Numbers) -> Ints:
-    """Return what is connected with an earlier one, and with which: `int64[., 2]`."""
-    led = np.flatnonzero(root != np.arange(len(root)))
-    return np.stack([led, root[led]], axis=1).astype(np.int64)
-
-
-def _connected(exchange: Exchange, threshold: float, candidates: Ints, parent: Ints, split: int = 0) -> Ints:
-    """Return for each of some candidates the place of the first one that near duplicates among them lead to."""
-    own = parts.part(exchange, candidates)
-    many = int(own.buckets.max(initial=-1)) + 1
-    members, bounds = clusters.by_document(own.buckets, own.bounds, many)  # turned round: the candidates of each bucket
-    clusters.connect_alike(members, bounds, own.hashes, own.offsets, threshold, parent, split)
-    return np.asarray(clusters.roots(parent))

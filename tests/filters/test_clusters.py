@@ -160,26 +160,34 @@ def test_a_bucket_holds_all_eligible_documents_of_a_key_in_their_order(rows):
     assert [own.tolist() for own in np.split(found.members, found.offsets[1:-1])] == (shared or [[]])
 
 
-def alike(sets, groups, threshold, wanted):
-    """Return the least of those that each document leads to, over wanted pairs that are alike."""
+def alike(sets, groups, threshold):
+    """Return the least of those that each document leads to, over pairs that are alike."""
     expected = list(range(len(sets)))
     for one, other in (pair for group in groups for pair in combinations(sorted(group), 2)):
-        if wanted(one, other) and similarity(sets[one], sets[other]) >= threshold:
+        if similarity(sets[one], sets[other]) >= threshold:
             least, most = sorted((expected[one], expected[other]))
             expected = [least if root == most else root for root in expected]
     return expected
 
 
-@given(SETS, GROUPS, THRESHOLDS, st.integers(0, 9))
-def test_members_of_a_bucket_are_connected_where_a_chain_of_alike_ones_leads(sets, groups, threshold, split):
+@given(SETS, GROUPS, THRESHOLDS)
+def test_members_of_a_bucket_are_connected_where_a_chain_of_alike_ones_leads(sets, groups, threshold):
     groups, parent = candidates_within(groups, len(sets)), np.arange(len(sets))
     found = bucketed(groups)
-    connect_alike(found.members, found.offsets, *packed(sets), threshold, parent, split)
-    across = lambda one, other: not split or one < split <= other
-    assert roots(parent).tolist() == alike(sets, groups, threshold, across)
+    connect_alike(found.members, found.offsets, *packed(sets), threshold, parent, np.zeros(len(found.members), bool))
+    assert roots(parent).tolist() == alike(sets, groups, threshold)
 
 
 def test_documents_that_are_connected_from_the_start_stay_so():
     found, parent = bucketed([{0, 1, 2, 3}]), np.array([0, 0, 2, 3])
-    connect_alike(found.members, found.offsets, *packed([{1}, {2}, {2}, {9}]), 1.0, parent)
+    connect_alike(found.members, found.offsets, *packed([{1}, {2}, {2}, {9}]), 1.0, parent, np.zeros(4, bool))
     assert roots(parent).tolist() == [0, 0, 0, 3]
+
+
+def test_members_that_have_met_in_a_bucket_are_not_compared_again():
+    found, parent = bucketed([{0, 1, 2}]), np.arange(3)
+    connect_alike(found.members, found.offsets, *packed([{1}, {1}, {1}]), 1.0, parent, np.array([True, True, False]))
+    assert roots(parent).tolist() == [0, 0, 0]
+    parent = np.arange(3)
+    connect_alike(found.members, found.offsets, *packed([{1}, {1}, {2}]), 1.0, parent, np.array([True, True, False]))
+    assert roots(parent).tolist() == [0, 1, 2]
