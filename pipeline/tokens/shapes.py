@@ -16,15 +16,18 @@ from jinja2 import Environment, TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 
+from pipeline.tokens.rendering import CLOSED, OPENED
 from pipeline.tokens.tool_calls import Message
 from pipeline.tokens.unfit import Unfit
 
 Spans = list[tuple[int, int]]
 Render = Callable[[Sequence[Message]], tuple[str, Spans | None]]
+Mark = Callable[[Sequence[Message]], str]
 
 EDGE = "\u2003"  # white space at both ends of a mark: `trim` takes it off
 SLOT = re.compile(f"({EDGE}?)\ue000([0-9]+)\ue001({EDGE}?)")
-MARKS = re.compile("[\ue000\ue001\u2003]")
+TAG = re.compile(f"([{OPENED}{CLOSED}])")
+MARKS = re.compile(f"[\ue000\ue001{OPENED}{CLOSED}\u2003]")
 FILLED = {"role", "content", "weight"}  # what a message that is filled in may have
 UNSTEADY = {"strftime_now", "random", "attr", "previtem", "nextitem", "weight"}  # names that bring what the roles do not decide
 CAPTURING = (
@@ -38,35 +41,43 @@ CAPTURING = (
     nodes.Macro,
     nodes.ScopedEvalContextModifier,
 )  # what is written inside these is no output yet, or altered
+BOUND = (nodes.Assign, nodes.Break, nodes.Continue, nodes.Scope)  # to what encloses them, so that tags cannot become marks
 MOST = 10_000  # shapes that are kept
+
+
+Edge = tuple[int, int]
 
 
 class Shape(NamedTuple):
     """A rendered text with places: what stands between them, each one's message and whether it is trimmed; tagged spans.
 
-    A span's edge is the characters of the template before it, and the number of places before it.
+    An edge is the characters of the template before it, and the number of places before it.
     """
 
     between: list[str]
     places: list[tuple[int, bool]]
-    spans: list[tuple[tuple[int, int], tuple[int, int]]] | None
+    spans: list[tuple[Edge, Edge]] | None
 
 
 class Shapes:
     """The shapes of one template that were met; a shape that cannot be told is None and rendered each time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tagged: bool) -> None:
+        self._tagged = tagged
         self._known: dict[tuple[str, ...], Shape | None] = {}
 
-    def fill(self, messages: Sequence[Message], render: Render) -> tuple[str, Spans | None]:
-        """Return a conversation's text and tagged spans as `render` would; raises what it raises."""
+    def fill(self, messages: Sequence[Message], render: Render, mark: Mark) -> tuple[str, Spans | None]:
+        """Return a conversation's text and tagged spans as `render` would; raises what it raises.
+
+        `mark` renders a conversation with `OPENED` and `CLOSED` for tags, once for all of the same roles.
+        """
         if not all(message["content"] and message.keys() <= FILLED for message in messages):
             return render(messages)
         roles = tuple(message["role"] for message in messages)
         if roles not in self._known:
             if len(self._known) >= MOST:
                 self._known.clear()
-            self._known[roles] = _shape(roles, render)
+            self._known[roles] = _shape(roles, mark, tagged=self._tagged)
         shape = self._known[roles]
         return render(messages) if shape is None else _filled(shape, [message["content"] for message in messages])
 
@@ -90,16 +101,16 @@ def shapes_of(template: str, special_tokens: tuple[tuple[str, str], ...]) -> Sha
     except TemplateError:
         return None
     marked = any(MARKS.search(text) for text in (template, *(token for _, token in special_tokens)))
-    return Shapes() if not marked and only_writes(tree) else None
+    return Shapes(tagged=tree.find(nodes.Scope) is not None) if not marked and only_writes(tree) else None
 
 
-def _shape(roles: Sequence[str], render: Render) -> Shape | None:
+def _shape(roles: Sequence[str], mark: Mark, *, tagged: bool) -> Shape | None:
     """Render a conversation of marks; a template that refuses these roles is left to refuse each conversation itself."""
     if any(MARKS.search(role) for role in roles):
         return None
     marked: list[Message] = [{"role": role, "content": f"{EDGE}\ue000{place}\ue001{EDGE}"} for place, role in enumerate(roles)]
     try:
-        text, spans = render(marked)
+        text = mark(marked)
     except Unfit:
         return None
     found = list(SLOT.finditer(text))
@@ -108,13 +119,19 @@ def _shape(roles: Sequence[str], render: Render) -> Shape | None:
     ends = [0, *(one.end() for one in found)]
     between = [text[end:start] for end, start in zip(ends, [*(one.start() for one in found), len(text)], strict=True)]
     places = [(int(one[2]), not one[1]) for one in found]
-    edges = None if spans is None else [(_edge(start, found), _edge(end, found)) for start, end in spans]
-    return Shape(between, places, edges)
+    return Shape([TAG.sub("", part) for part in between], places, _spans(between) if tagged else None)
 
 
-def _edge(at: int, found: Sequence["re.Match[str]"]) -> tuple[int, int]:
-    before = [one for one in found if one.end() <= at]
-    return at - sum(one.end() - one.start() for one in before), len(before)
+def _spans(between: Sequence[str]) -> list[tuple[Edge, Edge]]:
+    """Return the edges of what tags enclose, two by two."""
+    edges, before = [], 0
+    for places, part in enumerate(between):
+        for piece in TAG.split(part):
+            if TAG.match(piece):
+                edges.append((before, places))
+            else:
+                before += len(piece)
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _filled(shape: Shape, contents: Sequence[str]) -> tuple[str, Spans | None]:
@@ -131,6 +148,8 @@ def only_writes(tree: nodes.Template) -> bool:
     if any(_name(node) in UNSTEADY for node in tree.find_all(nodes.Node)):
         return False
     if any(tree.find(kind) is not None for kind in CAPTURING):
+        return False
+    if any(tagged.find(kind) is not None for tagged in tree.find_all(nodes.Scope) for kind in BOUND):
         return False
     written = {id(node) for output in tree.find_all(nodes.Output) for part in output.nodes for node in _written(part)}
     tests = [*(node.test for node in tree.find_all(nodes.If)), *(node.test for node in tree.find_all(nodes.CondExpr))]

@@ -18,6 +18,9 @@ WRITES = [
     "{{ messages[0].content }}|{% for m in messages[1:] %}{{ m.content }}{{ m.content | trim }} {% endfor %}",
     LOOP.replace("BODY", "{{ m.content }}{{ '.' if loop.last else messages[loop.index].role }}{{ messages | length }}"),
     LOOP.replace("BODY", "{{ m.role }}{% generation %} {{ m.content }}</s>{% endgeneration %}{{ m.content }}"),
+    LOOP.replace(
+        "BODY", "\n <{%- generation -%}\n {{ m.content }}\n{%- endgeneration %}\n {% generation %}\nx{%endgeneration-%}\n"
+    ),
 ]
 DOES_MORE = [
     "{{ m.content[:1] }}",
@@ -44,6 +47,8 @@ DOES_MORE = [
     "{{ loop.previtem }}",
     "{{ m.content if m.role == 'user' else m.content | upper }}",
     "{{ raise_exception(m.content) }}",
+    "{% generation %}{% set x = 1 %}{{ m.content }}{% endgeneration %}",
+    "{% generation %}{{ m.content }}{% break %}{% endgeneration %}",
     "{{ m.weight }}",
     "{{ strftime_now('%S') }}",
     "{% for part in m.content %}{{ part }}{% endfor %}",
@@ -91,8 +96,8 @@ def test_a_template_that_cannot_be_read_or_that_changes_the_messages_has_none(te
 
 def test_conversations_of_the_same_roles_are_rendered_once(monkeypatch):
     rendering, calls = Rendering(WRITES[0], {"bos_token": "once"}), []
-    slowly = rendering.slowly
-    monkeypatch.setattr(rendering, "slowly", lambda messages: calls.append(messages) or slowly(messages))
+    marked = rendering._with_marks
+    monkeypatch.setattr(rendering, "_with_marks", lambda messages: calls.append(messages) or marked(messages))
     texts = [rendering.jinja([{"role": "user", "content": said}])[0] for said in ("a", "b", "c")]
     assert (texts, len(calls)) == (["user: a\n", "user: b\n", "user: c\n"], 1)
 
