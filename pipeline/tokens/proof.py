@@ -56,7 +56,7 @@ def prove(folder: Path, shards: Sequence[Shard]) -> Choice:
     tokenizer = replace(shared, backend=tokenizers.Tokenizer.from_str(shared.backend.to_str()))
     texts = _sample(shards, "text", lambda head: sample(flat_text(head)[0])[:DOCUMENTS])
     chats = _sample(shards, "chat", lambda head: rendered_sample(tokenizer, head.slice(0, DOCUMENTS)))
-    return choose(tokenizer, texts, chats)
+    return choose(tokenizer, texts, sample(pa.array(chats, pa.large_string())) if chats else chats)
 
 
 def _sample(shards: Sequence[Shard], kind: Kind, texts_of: Callable[[pa.Table], list[str]]) -> list[str] | None:

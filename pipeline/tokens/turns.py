@@ -69,13 +69,14 @@ class Turns:
     def marked(self, messages: Sequence[Message], text: str, tools: Any) -> list[Turn]:  # noqa: ANN401  JSON
         """Return the turns that stand where markers would; raises `Unfit`."""
         assistants = _assistants(messages)
-        marked, markers = [dict(message) for message in messages], _markers(text, assistants)
-        for place, marker in markers.items():
-            marked[place] = _with_marker(messages[place], marker)
+        edge, marked = _edge(text), [dict(message) for message in messages]
+        for place in assistants:
+            marked[place] = _with_marker(messages[place], f"{edge}{place}{edge}")
         skeleton, _ = self._rendering.jinja(marked, tools)
-        for place, marker in markers.items():
-            skeleton = _marked_once(skeleton, marker, messages[place])
-        around = re.split("|".join(markers.values()), skeleton) if assistants else [skeleton]
+        for place in assistants:
+            if _is_named(messages[place]):
+                skeleton = _marked_once(skeleton, f"{edge}{place}{edge}", messages[place])
+        around = re.split(f"{edge}[0-9]+{edge}", skeleton)
         if len(around) != len(assistants) + 1:
             raise Unfit("turns", f"the template shows {len(around) - 1} answers, the conversation has {len(assistants)}")
         turns, at, done = [], len(around[0]), 0
@@ -115,7 +116,7 @@ class Turns:
         return {after_tool: self._opening(CALLED if after_tool else CALLED[:1]) for after_tool in (False, True)}
 
     def _opening(self, asked: Sequence[Message]) -> list[str]:
-        answers: list[Message] = [{"role": "assistant", "content": marker} for marker in _markers("", (0, 1)).values()]
+        answers: list[Message] = [{"role": "assistant", "content": f"{_edge('')}{number}{_edge('')}"} for number in (0, 1)]
         text = self._calling([*asked, answers[0], *asked, answers[1]])
         heads = [text.partition(answer["content"])[0] for answer in answers]
         last = [[found.start() for found in self._control.finditer(head)] if self._control else [] for head in heads]
@@ -155,7 +156,7 @@ class Turns:
 
     @cached_property
     def _closing(self) -> str:
-        answer = _markers("", [0])[0]
+        answer = f"{_edge('')}0{_edge('')}"
         text, _ = self._rendering.jinja([CALLED[0], {"role": "assistant", "content": answer}, CALLED[0]])
         end = text.find(answer) + len(answer)
         return text[end : self._end_of_turn(text, end, 1)].strip()
@@ -190,19 +191,22 @@ def _marked_once(skeleton: str, marker: str, message: Message) -> str:
     "[M] add's result"
     """
     first, mark, rest = skeleton.partition(marker)
-    named = not message["content"].strip() and "tool_calls" in message
-    return first + mark + rest.replace(marker, _marks(message)) if named else skeleton
+    return first + mark + rest.replace(marker, _marks(message))
 
 
-def _markers(text: str, places: Sequence[int]) -> dict[int, str]:
-    """Return a marker for each of some messages that a text cannot hold."""
-    edge = next(chr(code) for code in PRIVATE if chr(code) not in text)
-    return {place: f"{edge}{place}{edge}" for place in places}
+def _edge(text: str) -> str:
+    """Return the edge of markers that a text cannot hold."""
+    return next(chr(code) for code in PRIVATE if chr(code) not in text)
+
+
+def _is_named(message: Message) -> bool:
+    """Say whether a marker takes the place of a function's name."""
+    return "tool_calls" in message and not message["content"].strip()
 
 
 def _with_marker(message: Message, marker: str) -> Message:
     """Return an assistant's message with a marker for its text or, where it has none, for the first function that it calls."""
-    if message["content"].strip() or "tool_calls" not in message:
+    if not _is_named(message):
         return {**message, "content": marker}
     first, *others = message["tool_calls"]
     return {**message, "tool_calls": [{**first, "function": {**first["function"], "name": marker}}, *others]}
@@ -210,8 +214,7 @@ def _with_marker(message: Message, marker: str) -> Message:
 
 def _marks(message: Message) -> str:
     """Return what a marker takes the place of."""
-    bare = message["content"].strip() or "tool_calls" not in message
-    said: str = message["content"] if bare else message["tool_calls"][0]["function"]["name"]
+    said: str = message["tool_calls"][0]["function"]["name"] if _is_named(message) else message["content"]
     return said
 
 

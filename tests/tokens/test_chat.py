@@ -142,6 +142,14 @@ def test_a_template_without_tags_has_its_turns_found_by_markers():
     assert supervised_text(chat(CHATML_WITHOUT_TAGS), TALK) == "The mill.<|im_end|>The river.<|im_end|>"
 
 
+@pytest.mark.parametrize("template", [template_text("chatml", None), CHATML_WITHOUT_TAGS], ids=["tagged", "untagged"])
+def test_a_conversation_of_twenty_thousand_turns_has_all_its_turns(template):
+    messages = [{"role": ("user", "assistant")[at % 2], "content": f"Turn {at}."} for at in range(20_000)]
+    found = chat(template).render(messages)
+    assert [turn.message for turn in found.turns] == list(range(1, 20_000, 2))
+    assert found.text[found.turns[-1].start : found.turns[-1].end] == "Turn 19999.<|im_end|>"
+
+
 def test_a_template_that_renders_the_last_answer_otherwise_has_right_turns_too():
     assert supervised_text(chat(THINKS_LAST), TALK) == "The mill.<|im_end|>The river.<|im_end|>"
 
