@@ -52,7 +52,8 @@ def _by_rarest(members: Ints, hashes: Hashes, offsets: Ints, threshold: float) -
     elements = np.empty(starts[-1], dtype=np.uint64)
     clusters.gather(hashes, offsets[members], sizes, elements, starts[:-1])
     keys = _by_frequency(elements)
-    rarest = _rarest(keys, starts, sizes - np.ceil(threshold * sizes - 1e-6).astype(np.int64) + 1)
+    wanted = np.minimum(sizes, sizes - np.ceil(threshold * sizes - 1e-6).astype(np.int64) + 1)
+    rarest = _rarest(keys, starts, wanted)
     element = keys[rarest] & np.uint64(0xFFFFFFFF)
     order = np.argsort(element, kind="stable")
     edges = np.flatnonzero(np.concatenate([[True], element[order][1:] != element[order][:-1], [True]])) if len(order) else order

@@ -9,6 +9,7 @@ Reading order:
     buckets    keys, band by band and range by range  -> documents that share a key, and the candidates: those in any bucket
     order      buckets of all bands                   -> candidates, those connected together; the buckets of each
     parts      the sets of the candidates             -> what a task compares: groups, or two blocks of one that is large
+    runs       buckets of large groups                -> what a task connects: those who share a bucket, whatever their block
 """
 
 import json

@@ -41,6 +41,10 @@ def test_those_that_share_only_what_all_have_share_no_bucket():
     assert divided([range(8)], sets, 0.5) == [[]]
 
 
+def test_a_set_without_elements_is_alike_none():
+    assert divided([range(4)], [{1}, set(), {1}, set()], 0.5) == [[0, 2]]
+
+
 def test_buckets_of_few_stay_as_they_are():
     assert divided([[0, 1], [0, 1, 2]], [{1}, {1}, {2}], 0.5, crowd=3) == [[0, 1], [0, 1]]
     assert divided([[0, 1], [1, 2]], [{1}, {1}, {2}], 0.5, crowd=3) == [[0, 1], [1, 2]]
