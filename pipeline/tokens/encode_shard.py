@@ -47,7 +47,8 @@ def encoder_of(folder: Path, choice: Choice) -> Encoder:
 def need(shard: Shard) -> int:
     """Return the bytes that a task holds for a shard, as measured; the encoder is most of what stands in front."""
     rows, size = shard_size(shard.path)
-    return (100 << 20) + 600 * rows + (7 if size > HUGE else 4) * size
+    huge = 32 if shard.kind == "chat" else 7  # of a conversation each message is an object
+    return (100 << 20) + 600 * rows + (huge if size > HUGE else 4) * size
 
 
 def encode_shard(plan: Plan, shard: Shard) -> dict[str, Any]:
