@@ -102,7 +102,7 @@ def part(exchange: Exchange, candidates: Ints) -> Part:
     """Return what is known of some candidates."""
     held, bounds = held_by(exchange, candidates)
     buckets = np.unique(held, return_inverse=True)[1].astype(np.int64)
-    name = f"{candidates[0]}-{candidates[-1]}-{len(candidates)}"
+    name = "-".join(str(number) for number in (*candidates[:1], *candidates[-1:], len(candidates)))
     return Part(candidates, buckets, bounds, *sets_of(exchange, candidates, name))
 
 
