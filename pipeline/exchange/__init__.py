@@ -10,6 +10,7 @@ Reading order:
     order      buckets of all bands                   -> candidates, those connected together; the buckets of each
     parts      the sets of the candidates             -> what a task compares: groups, or two blocks of one that is large
     runs       buckets of large groups                -> what a task connects: those who share a bucket, whatever their block
+    crowds     a bucket of thousands                  -> smaller ones that hold the same pairs of alike documents
 """
 
 import json

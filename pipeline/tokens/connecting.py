@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from filters import clusters
-from filters.crowds import divided
 from pipeline.artifacts import save
 from pipeline.exchange import Exchange, Flags, Hashes, Int32s, Ints, mapped, order, parts, runs
 from pipeline.exchange.buckets import Map
+from pipeline.exchange.crowds import divided
 
 Numbers = npt.NDArray[np.integer[Any]]
 

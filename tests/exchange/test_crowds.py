@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters import crowds
+from pipeline.exchange import crowds
 
 
 def divided(buckets, sets, threshold, crowd=2):
