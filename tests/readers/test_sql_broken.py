@@ -13,6 +13,7 @@ from pipeline.documents import Rejection, Rows
 from pipeline.errors import SourceError
 from pipeline.readers.sql_dump import sql_dump, window
 from pipeline.readers.sql_dump.columns import _decode, _of_single_bytes
+from pipeline.readers.sql_dump.survey import survey
 from pipeline.sources import Source
 
 MYSQL = "/*!40101 SET NAMES utf8mb4 */;\n"
@@ -147,6 +148,14 @@ def test_a_row_that_is_too_long_is_rejected_with_its_start_and_reading_goes_on_b
 def test_the_end_of_a_row_that_is_too_long_is_found_whatever_its_strings_hold(text: str, short: None, read: Any) -> None:
     rows, rejected = read("CREATE TABLE t (a int, b text);\n" + INSERTS.format(text * 100_000))
     assert (rows, len(rejected)) == ([[1, "a"], [3, "c"], [4, "d"]], 1)
+
+
+@pytest.mark.parametrize("form", [INSERTS, LINES], ids=["insert", "copy"])
+def test_a_survey_counts_a_row_that_is_too_long_as_broken_and_goes_on(form: str, short: None, tmp_path: Path) -> None:
+    text = "CREATE TABLE t (a int, b text);\n" + form.format("x" * 300_000)
+    found, damage = survey(dump_of(tmp_path / "a.sql", text))
+    assert [(table.rows, table.broken) for table in found.values()] == [(3, 1)]
+    assert damage == ""
 
 
 def test_behind_a_quote_that_is_never_closed_reading_goes_on_where_the_insert_begins_again(short: None, read: Any) -> None:
