@@ -80,6 +80,8 @@ def _runs(band: int, first: int, ends: Ints, weights: Ints, large: int) -> Itera
 def to_meet(root: Int32s, sizes: Int32s, *, firsts: bool) -> Flags:
     """Say which members of some buckets, side by side, are to be compared: where not all have one root.
 
+    With `firsts` these are in crowds alone, and of each root the first member.
+
     >>> to_meet(np.array([0, 0, 3, 5, 7, 7]), np.array([2, 2, 2]), firsts=False).tolist()
     [False, False, True, True, False, False]
     """

@@ -58,13 +58,14 @@ class Rendering:
 
     def _with_marks(self, messages: Sequence[Message]) -> str:
         """Return a conversation's text with marks where tags open and close; raises `Unfit`."""
-        return self._run(messages, None, chat_template=self._marked)[0]
+        return self._run(messages, None, self._marked)[0]
 
     def _run(
         self,
         messages: Sequence[Message],
         tools: Any,  # noqa: ANN401  JSON
-        **settings: Any,  # noqa: ANN401  those of the library
+        template: str | None = None,
+        **settings: bool,
     ) -> "tuple[str, Spans | None]":
         from jinja2 import TemplateError
         from transformers.utils.chat_template_utils import render_jinja_template
@@ -73,7 +74,8 @@ class Rendering:
             texts, spans = render_jinja_template(
                 conversations=[list(messages)],
                 tools=tools,
-                **{"chat_template": self._template, **settings},
+                chat_template=template or self._template,
+                **settings,
                 **self._special_tokens,
             )
         except (TemplateError, TypeError) as error:

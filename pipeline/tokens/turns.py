@@ -71,11 +71,11 @@ class Turns:
         assistants = _assistants(messages)
         edge, marked = _edge(text), [dict(message) for message in messages]
         for place in assistants:
-            marked[place] = _with_marker(messages[place], f"{edge}{place}{edge}")
+            marked[place] = _with_marker(messages[place], _marker(edge, place))
         skeleton, _ = self._rendering.jinja(marked, tools)
         for place in assistants:
             if _is_named(messages[place]):
-                skeleton = _marked_once(skeleton, f"{edge}{place}{edge}", messages[place])
+                skeleton = _marked_once(skeleton, _marker(edge, place), messages[place])
         around = re.split(f"{edge}[0-9]+{edge}", skeleton)
         if len(around) != len(assistants) + 1:
             raise Unfit("turns", f"the template shows {len(around) - 1} answers, the conversation has {len(assistants)}")
@@ -116,7 +116,7 @@ class Turns:
         return {after_tool: self._opening(CALLED if after_tool else CALLED[:1]) for after_tool in (False, True)}
 
     def _opening(self, asked: Sequence[Message]) -> list[str]:
-        answers: list[Message] = [{"role": "assistant", "content": f"{_edge('')}{number}{_edge('')}"} for number in (0, 1)]
+        answers: list[Message] = [{"role": "assistant", "content": _marker(_edge(""), number)} for number in (0, 1)]
         text = self._calling([*asked, answers[0], *asked, answers[1]])
         heads = [text.partition(answer["content"])[0] for answer in answers]
         last = [[found.start() for found in self._control.finditer(head)] if self._control else [] for head in heads]
@@ -156,7 +156,7 @@ class Turns:
 
     @cached_property
     def _closing(self) -> str:
-        answer = f"{_edge('')}0{_edge('')}"
+        answer = _marker(_edge(""), 0)
         text, _ = self._rendering.jinja([CALLED[0], {"role": "assistant", "content": answer}, CALLED[0]])
         end = text.find(answer) + len(answer)
         return text[end : self._end_of_turn(text, end, 1)].strip()
@@ -197,6 +197,10 @@ def _marked_once(skeleton: str, marker: str, message: Message) -> str:
 def _edge(text: str) -> str:
     """Return the edge of markers that a text cannot hold."""
     return next(chr(code) for code in PRIVATE if chr(code) not in text)
+
+
+def _marker(edge: str, place: int) -> str:
+    return f"{edge}{place}{edge}"
 
 
 def _is_named(message: Message) -> bool:
